@@ -1,0 +1,1 @@
+"""Decides and records: rules, journal, single writers, evidence. Knows no HTTP, settlement or statistics."""

@@ -1,0 +1,71 @@
+"""The bus inside one process: an inbox of bounded length for the writer, and changes told to listeners after each commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from engine.evidence.receipts import Receipt
+from engine.rules.auction.commands import Command
+from engine.rules.auction.events import Event
+from engine.rules.auction.state import LotState
+from engine.values import InstantUs, LotId
+
+
+class Envelope(Struct):
+    """A command on its way. `reply` is called exactly once, after the commit or with the reason why there was none."""
+
+    lot_id: LotId
+    command: Command
+    command_id: bytes | None
+    request_digest: bytes | None
+    actor: str
+    arrived_at_us: InstantUs | None
+    reply: Callable[[Receipt], None]
+    at_us: InstantUs = InstantUs(0)
+    """Legal time: set at intake, in the order of the inbox."""
+
+
+class Change(Struct, frozen=True):
+    """A committed event with the state it led to."""
+
+    lot_id: LotId
+    epoch: int
+    seq: int
+    at_us: InstantUs
+    event: Event
+    state: LotState
+
+
+Listener = Callable[[Sequence[Change]], None]
+
+
+class Inbox:
+    """Commands in order of arrival; full means refused at once, never silently dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._waiting: list[Envelope] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def oldest_at_us(self) -> InstantUs | None:
+        """Return the legal time of the first in line, None if nobody waits."""
+        return self._waiting[0].at_us if self._waiting else None
+
+    def put(self, envelope: Envelope) -> bool:
+        """Add one at the end; False if the inbox is full."""
+        if len(self._waiting) >= self._limit:
+            return False
+        self._waiting.append(envelope)
+        return True
+
+    def take(self, most: int) -> list[Envelope]:
+        """Remove and return the oldest, at most `most`."""
+        if len(self._waiting) <= most:
+            taken, self._waiting = self._waiting, []
+        else:
+            taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        return taken

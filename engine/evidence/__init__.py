@@ -1,0 +1,1 @@
+"""Receipts, checkpoints, verification: what a bidder can prove without asking the market."""

@@ -1,0 +1,1 @@
+"""The append-only log: records, canonical bodies, the digest chain, PostgreSQL."""

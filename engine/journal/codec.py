@@ -1,0 +1,190 @@
+"""Events, commands and states as canonical JSON bytes and back.
+
+Amounts become strings of digits, enums their values, unions carry their tag; everything else is an integer, a string, a boolean
+or null. The converters are derived once from the declared types, so a new event class needs no code here.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from enum import Enum
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+
+from engine.canonical import canonical_bytes_unchecked
+from engine.rules.auction.commands import Command
+from engine.rules.auction.events import WIRE_NAMES, Event
+from engine.rules.auction.state import LotState
+from engine.values import Amount
+
+Convert = Callable[[Any], Any]
+
+
+class UnknownEvent(Exception):
+    """A stored event has a type or version this program does not know: it is newer, or the log is corrupt."""
+
+
+_BY_NAME: Final = {name: cls for cls, name in WIRE_NAMES.items()}
+
+
+def encode_event(event: Event) -> tuple[str, int, bytes]:
+    """Return (wire name, version, canonical body)."""
+    name, version = WIRE_NAMES[type(event)]
+    return name, version, _canonical(event)
+
+
+def decode_event(name: str, version: int, body: bytes) -> Event:
+    """Rebuild an event.
+
+    Raises:
+        UnknownEvent: no class carries this name and version.
+        msgspec.DecodeError, KeyError, ValueError: the body is not what was once written.
+    """
+    cls = _BY_NAME.get((name, version))
+    if cls is None:
+        raise UnknownEvent(f"{name} version {version}")
+    event: Event = _codec(cls)[1](msgspec.json.decode(body))
+    return event
+
+
+def encode_state(state: LotState) -> bytes:
+    """Return the canonical bytes of a state; equal states have equal bytes."""
+    return _canonical(state)
+
+
+def decode_state(body: bytes) -> LotState:
+    """Rebuild a state from `encode_state`'s bytes."""
+    state: LotState = _codec(LotState)[1](msgspec.json.decode(body))
+    return state
+
+
+def request_digest(command: Command) -> bytes:
+    """Return the digest of what a client asked for: the same id with another digest is another wish, and refused."""
+    return sha256(type(command).__name__.encode() + b"\n" + _canonical(command)).digest()
+
+
+def _canonical(value: msgspec.Struct) -> bytes:
+    """Return the canonical bytes of a struct: through a mirror of it whose fields are already plain, made once per class."""
+    mirrored = _MIRRORS.get(type(value))
+    if mirrored is None:
+        mirrored = _MIRRORS[type(value)] = _mirror(type(value))
+    return canonical_bytes_unchecked(mirrored(value))
+
+
+def _mirror(cls: type[msgspec.Struct]) -> Convert:
+    hints = typing.get_type_hints(cls)
+    names = cls.__struct_fields__
+    tag_field, tag = cls.__struct_config__.tag_field, cls.__struct_config__.tag
+    shape = msgspec.defstruct(f"{cls.__name__}Body", list(names), tag_field=tag_field, tag=tag)
+    converted = [(place, _codec(hints[name])[0]) for place, name in enumerate(names)]
+    converted = [(place, encode) for place, encode in converted if encode is not _same and encode is not _value_of]
+    values_of = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+
+    def mirrored(value: Any) -> msgspec.Struct:
+        values = list(values_of(value))
+        for place, encode in converted:
+            values[place] = encode(values[place])
+        return shape(*values)
+
+    return mirrored
+
+
+_MIRRORS: dict[type[msgspec.Struct], Convert] = {}
+_CODECS: dict[Any, tuple[Convert, Convert]] = {}
+
+
+def _codec(hint: Any) -> tuple[Convert, Convert]:
+    found = _CODECS.get(hint)
+    if found is None:
+        found = _CODECS[hint] = _make(hint)
+    return found
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _value_of(member: Enum) -> Any:
+    return member.value
+
+
+def _make(hint: Any) -> tuple[Convert, Convert]:
+    if hint is Amount:
+        return str, int
+    if isinstance(hint, typing.NewType):
+        return _codec(hint.__supertype__)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _value_of, hint
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return _make_struct(hint)
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        return list, (lambda parts: hint(*parts))
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _make_union(arguments)
+    if origin is tuple:
+        return _make_tuple(arguments)
+    if origin is frozenset:
+        return sorted, frozenset
+    if hint in (str, int, bool, float, bytes) or origin is dict:
+        assert hint is not float and hint is not bytes, "no canonical form"
+        return _same, _same
+    raise TypeError(f"no codec for {hint!r}")
+
+
+def _make_struct(cls: type[msgspec.Struct]) -> tuple[Convert, Convert]:
+    hints = typing.get_type_hints(cls)
+    fields = [(name, *_codec(hints[name])) for name in cls.__struct_fields__]
+    converted = [(name, encode) for name, encode, _ in fields if encode is not _same]
+    copied = [name for name, encode, _ in fields if encode is _same]
+    tag_field, tag = cls.__struct_config__.tag_field, cls.__struct_config__.tag
+
+    def encode(value: Any) -> dict[str, Any]:
+        plain: dict[str, Any] = {name: getattr(value, name) for name in copied}
+        for name, convert in converted:
+            plain[name] = convert(getattr(value, name))
+        if tag_field is not None:
+            plain[tag_field] = tag
+        return plain
+
+    def decode(plain: dict[str, Any]) -> Any:
+        return cls(**{name: convert(plain[name]) for name, _, convert in fields if name in plain})
+
+    return encode, decode
+
+
+def _make_union(arguments: tuple[Any, ...]) -> tuple[Convert, Convert]:
+    options = [a for a in arguments if a is not type(None)]
+    if len(options) == 1:
+        encode_one, decode_one = _codec(options[0])
+        if encode_one is _same:
+            return _same, _same
+        return (
+            lambda value: None if value is None else encode_one(value),
+            lambda plain: None if plain is None else decode_one(plain),
+        )
+    tagged = {option.__struct_config__.tag: option for option in options}
+    tag_field = options[0].__struct_config__.tag_field
+    return (
+        lambda value: _codec(type(value))[0](value),
+        lambda plain: _codec(tagged[plain[tag_field]])[1](plain),
+    )
+
+
+def _make_tuple(arguments: tuple[Any, ...]) -> tuple[Convert, Convert]:
+    if arguments[-1] is Ellipsis:
+        encode_item, decode_item = _codec(arguments[0])
+        return (
+            lambda items: [encode_item(item) for item in items],
+            lambda plain: tuple(decode_item(item) for item in plain),
+        )
+    codecs = [_codec(argument) for argument in arguments]
+    return (
+        lambda items: [codec[0](item) for codec, item in zip(codecs, items, strict=True)],
+        lambda plain: tuple(codec[1](item) for codec, item in zip(codecs, plain, strict=True)),
+    )

@@ -1,0 +1,213 @@
+"""The journal in PostgreSQL.
+
+A batch is one binary COPY: one statement, one transaction, one round trip. The fence is the primary key (shard, seq): taking a
+shard writes a take-over event at its head, so whoever still thinks himself the owner collides with it and writes nothing
+(ADR 0004, proved by tests/integration/test_zombie_writer.py). The connection is dedicated: no pool, no time-out, no cancellation
+around a commit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from engine.canonical import canonical_bytes
+from engine.journal.digests import first_digest
+from engine.journal.log import Fenced, InDoubt, JournalUnavailable, StoredLot, Taken
+from engine.journal.queries import load_queries
+from engine.journal.records import Record, shard_stream
+from engine.journal.sealing import SALT_LENGTH, seal
+from engine.values import InstantUs
+
+QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
+COLUMNS: Final = Record.__struct_fields__
+OWNER_TAKEN: Final = ("shard.owner_taken", 1)
+TAKE_ATTEMPTS: Final = 50
+
+_row_of = attrgetter(*COLUMNS)
+_UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+
+def record_of(row: asyncpg.Record) -> Record:
+    """Return a stored row as a record."""
+    return Record(*(row[column] for column in COLUMNS))
+
+
+class PostgresLog:
+    """`EventLog` on one dedicated connection, opened on first use and again after any doubt."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: asyncpg.Connection | None = None
+
+    async def close(self) -> None:
+        """Close the connection; the object can be used again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """See `EventLog.append`."""
+        connection = self._connection
+        if connection is None:
+            raise InDoubt("the journal is not connected")
+        try:
+            await connection.copy_records_to_table(
+                "event", records=[_row_of(record) for record in records], columns=COLUMNS
+            )
+        except asyncpg.UniqueViolationError as collision:
+            if collision.constraint_name == "event_pkey":
+                raise Fenced("another writer took the shard") from collision
+            raise InDoubt(f"collision on {collision.constraint_name}") from collision
+        except BaseException as error:
+            # Whatever it was, the connection is not to be trusted: what it sent may or may not have been committed.
+            self._drop()
+            if isinstance(error, Exception):
+                raise InDoubt(type(error).__name__) from error
+            raise
+
+    async def take(self, shards: Sequence[int], owner: str, at_us: InstantUs) -> list[Taken]:
+        """See `EventLog.take`."""
+        connection = await self._connected()
+        try:
+            for _ in range(TAKE_ATTEMPTS):
+                heads = await connection.fetch(QUERIES["heads"], list(shards))
+                records = [_taking(head, owner, at_us) for head in heads]
+                try:
+                    # Waits for a batch of the previous owner in flight: the unique index makes it.
+                    await connection.copy_records_to_table(
+                        "event", records=[_row_of(record) for record in records], columns=COLUMNS
+                    )
+                except asyncpg.UniqueViolationError:
+                    continue
+                await connection.fetchval(QUERIES["barrier"])
+                return [_taken(head, record) for head, record in zip(heads, records, strict=True)]
+        except _UNREACHABLE as error:
+            self._drop()
+            raise JournalUnavailable(str(error)) from error
+        raise JournalUnavailable("another owner keeps writing")
+
+    async def load_live(self, shards: Sequence[int]) -> list[StoredLot]:
+        """See `EventLog.load_live`."""
+        rows = await self._fetch("live_streams", list(shards))
+        return await self._load([row["stream"] for row in rows])
+
+    async def load(self, stream: str) -> StoredLot | None:
+        """See `EventLog.load`."""
+        found = await self._load([stream])
+        return found[0] if found else None
+
+    async def find_command(self, stream: str, command_id: bytes) -> Record | None:
+        """See `EventLog.find_command`."""
+        rows = await self._fetch("find_command", stream, command_id)
+        return record_of(rows[0]) if rows else None
+
+    async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:
+        """See `EventLog.save_snapshot`."""
+        await self._fetch("save_snapshot", stream, stream_seq, state, digest)
+
+    async def alive(self, owner: str, at_us: InstantUs) -> None:
+        """See `EventLog.alive`."""
+        await self._fetch("alive", owner, at_us)
+
+    async def _load(self, streams: list[str]) -> list[StoredLot]:
+        snapshots = {row["stream"]: row for row in await self._fetch("snapshots", streams)}
+        tails: dict[str, list[Record]] = {stream: [] for stream in streams}
+        for row in await self._fetch("tails", streams):
+            tails[row["stream"]].append(record_of(row))
+        commands: dict[str, dict[bytes, int]] = {stream: {} for stream in streams}
+        for row in await self._fetch("commands", streams):
+            commands[row["stream"]][row["command_id"]] = row["stream_seq"]
+        return [
+            StoredLot(
+                stream,
+                snapshots[stream]["state"] if stream in snapshots else None,
+                snapshots[stream]["digest"] if stream in snapshots else None,
+                tails[stream],
+                commands[stream],
+            )
+            for stream in streams
+            if stream in snapshots or tails[stream]
+        ]
+
+    async def _fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
+        connection = await self._connected()
+        try:
+            return await connection.fetch(QUERIES[name], *arguments)
+        except _UNREACHABLE as error:
+            self._drop()
+            raise JournalUnavailable(str(error)) from error
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            try:
+                self._connection = await connect(self._dsn)
+            except _UNREACHABLE as error:
+                raise JournalUnavailable(str(error)) from error
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+async def connect(dsn: str) -> asyncpg.Connection:
+    """Open a connection that may add to the log but not change it: as role ortoo_writer where the database has it."""
+    connection = await asyncpg.connect(dsn, server_settings={"application_name": "ortoo-journal"})
+    if await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ortoo_writer' AND pg_has_role(oid, 'MEMBER'))"
+    ):
+        await connection.execute("SET ROLE ortoo_writer")
+    return connection
+
+
+def _taking(head: asyncpg.Record, owner: str, at_us: InstantUs) -> Record:
+    shard, takes = head["shard"], head["takes"] or 0
+    stream = shard_stream(shard)
+    unserved_from_us = _unserved_from_us(head)
+    return seal(
+        shard=shard,
+        seq=(head["head_seq"] or 0) + 1,
+        epoch=takes + 1,
+        stream=stream,
+        stream_seq=takes + 1,
+        type_version=OWNER_TAKEN,
+        at_us=InstantUs(max(at_us, (head["head_at_us"] or 0) + 1)),
+        arrived_at_us=None,
+        command_id=None,
+        request_digest=None,
+        actor="engine",
+        body=canonical_bytes({"owner": owner, "unserved_from_us": unserved_from_us}),
+        salt=os.urandom(SALT_LENGTH),
+        previous=head["chain"] or first_digest(stream),
+    )
+
+
+def _taken(head: asyncpg.Record, record: Record) -> Taken:
+    return Taken(record.shard, record.epoch, record.seq, record.digest, _unserved_from_us(head))
+
+
+def _unserved_from_us(head: asyncpg.Record) -> InstantUs | None:
+    """Return since when nobody has served the shard: the last decision or the last sign of life of its last owner.
+
+    An owner that took the shard and died before it served gave no sign; then what it had found on taking it counts.
+    """
+    if head["taken"] is None:
+        return None
+    signs = [head["decided_at_us"], head["alive_at_us"]]
+    if head["alive_at_us"] is None:
+        signs.append(msgspec.json.decode(head["taken"])["unserved_from_us"])
+    return max((InstantUs(sign) for sign in signs if sign is not None), default=None)

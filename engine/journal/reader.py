@@ -1,0 +1,56 @@
+"""Reading the log beside the writer: pages for people, consumers and verification. Never used to decide anything."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from engine.journal.postgres import QUERIES, record_of
+from engine.journal.records import Record, lot_stream
+from engine.values import LotId
+
+PAGE_MAX = 1_000
+CHAIN_MAX = 1_000_000
+
+
+class Reader:
+    """Read-only questions to the journal through a pool."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def lot_events(self, lot_id: LotId, after_seq: int = 0, limit: int = PAGE_MAX) -> list[Record]:
+        """Return a page of a lot's records after `after_seq`, oldest first, at most `PAGE_MAX`."""
+        rows = await self._pool.fetch(
+            QUERIES["read_stream"], lot_stream(lot_id), after_seq, min(limit, PAGE_MAX)
+        )
+        return [record_of(row) for row in rows]
+
+    async def lot_tail(self, lot_id: LotId, limit: int) -> list[Record]:
+        """Return the newest records of a lot, oldest of them first."""
+        rows = await self._pool.fetch(QUERIES["read_stream_tail"], lot_stream(lot_id), min(limit, PAGE_MAX))
+        return [record_of(row) for row in reversed(rows)]
+
+    async def lot_event(self, lot_id: LotId, seq: int) -> Record | None:
+        """Return one record of a lot, None if there is none."""
+        row = await self._pool.fetchrow(QUERIES["read_one"], lot_stream(lot_id), seq)
+        return None if row is None else record_of(row)
+
+    async def find_command(self, lot_id: LotId, command_id: bytes) -> Record | None:
+        """Return the record of a command on a lot, None if it is not in the log."""
+        row = await self._pool.fetchrow(QUERIES["find_command"], lot_stream(lot_id), command_id)
+        return None if row is None else record_of(row)
+
+    async def lot_contents(self, lot_id: LotId) -> list[bytes]:
+        """Return the content digests of a lot's events in order: its public chain."""
+        rows = await self._pool.fetch(QUERIES["contents"], lot_stream(lot_id), CHAIN_MAX)
+        return [row["content"] for row in rows]
+
+    async def commands_of(self, actor: str, before_us: int, limit: int) -> list[Record]:
+        """Return what a party did, newest first, before an instant."""
+        rows = await self._pool.fetch(QUERIES["commands_of_actor"], actor, before_us, min(limit, PAGE_MAX))
+        return [record_of(row) for row in rows]
+
+    async def shard_page(self, shard: int, after_seq: int, limit: int = PAGE_MAX) -> list[Record]:
+        """Return a page of a shard, oldest first."""
+        rows = await self._pool.fetch(QUERIES["read_shard"], shard, after_seq, min(limit, PAGE_MAX))
+        return [record_of(row) for row in rows]

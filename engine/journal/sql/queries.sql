@@ -1,0 +1,78 @@
+-- name: heads
+-- For each shard: its head, its last decision, the last take-over, and when the owner of then last said that it serves.
+SELECT s.shard, h.seq AS head_seq, h.at_us AS head_at_us, d.at_us AS decided_at_us,
+    o.stream_seq AS takes, o.digest AS chain, o.body AS taken, p.alive_at_us
+FROM unnest($1::smallint[]) AS s(shard)
+LEFT JOIN LATERAL (SELECT seq, at_us FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h ON true
+LEFT JOIN LATERAL (
+    SELECT at_us FROM event WHERE event.shard = s.shard AND type <> 'shard.owner_taken' ORDER BY seq DESC LIMIT 1
+) d ON true
+LEFT JOIN LATERAL (
+    SELECT stream_seq, digest, body FROM event
+    WHERE stream = 'shard/' || lpad(s.shard::text, 2, '0') ORDER BY stream_seq DESC LIMIT 1
+) o ON true
+LEFT JOIN engine_process p ON p.owner = convert_from(o.body, 'UTF8')::json ->> 'owner'
+ORDER BY s.shard;
+
+-- name: barrier
+-- Waits for the standby like any commit; a read alone would not (docs/adr/0004).
+SELECT pg_logical_emit_message(true, 'ortoo', 'barrier');
+
+-- name: live_streams
+-- Lots that were published and have not ended.
+SELECT e.stream FROM event e
+WHERE e.shard = ANY($1::smallint[]) AND e.type = 'lot.published' AND NOT EXISTS (
+    SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
+    AND f.type IN ('lot.sold', 'lot.passed', 'lot.voided', 'lot.withdrawn')
+)
+ORDER BY e.stream;
+
+-- name: snapshots
+SELECT stream, state, digest FROM lot_snapshot WHERE stream = ANY($1::text[]);
+
+-- name: tails
+-- What came after the snapshot, or everything.
+SELECT e.* FROM unnest($1::text[]) AS l(stream)
+LEFT JOIN lot_snapshot s ON s.stream = l.stream
+JOIN event e ON e.stream = l.stream AND e.stream_seq > coalesce(s.stream_seq, 0)
+ORDER BY e.stream, e.stream_seq;
+
+-- name: commands
+SELECT stream, command_id, stream_seq FROM event WHERE stream = ANY($1::text[]) AND command_id IS NOT NULL;
+
+-- name: find_command
+SELECT * FROM event WHERE stream = $1 AND command_id = $2;
+
+-- name: save_snapshot
+INSERT INTO lot_snapshot (stream, stream_seq, state, digest) VALUES ($1, $2, $3, $4)
+ON CONFLICT (stream) DO UPDATE SET stream_seq = $2, state = $3, digest = $4 WHERE lot_snapshot.stream_seq < $2;
+
+-- name: alive
+INSERT INTO engine_process (owner, alive_at_us) VALUES ($1, $2)
+ON CONFLICT (owner) DO UPDATE SET alive_at_us = $2;
+
+-- name: read_stream
+-- A page of a lot's events, oldest first.
+SELECT * FROM event WHERE stream = $1 AND stream_seq > $2 ORDER BY stream_seq LIMIT $3;
+
+-- name: read_stream_tail
+-- The newest events of a lot, newest first.
+SELECT * FROM event WHERE stream = $1 ORDER BY stream_seq DESC LIMIT $2;
+
+-- name: read_shard
+-- A page of a shard, for consumers and for verification.
+SELECT * FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: read_one
+SELECT * FROM event WHERE stream = $1 AND stream_seq = $2;
+
+-- name: contents
+-- Digests for a lot's public chain.
+SELECT content FROM event WHERE stream = $1 ORDER BY stream_seq LIMIT $2;
+
+-- name: commands_of_actor
+-- A bidder's own recorded commands, newest first.
+SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2 ORDER BY at_us DESC LIMIT $3;
+
+-- name: shard_heads
+SELECT shard, max(seq) AS seq FROM event GROUP BY shard ORDER BY shard;

@@ -1,0 +1,110 @@
+"""The state of a session after its first `seq` events: frozen, rebuilt by `evolve` from the log alone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from engine.rules.auction.commands import PauseKind, Subject
+from engine.rules.auction.events import Event, PassReason
+from engine.rules.auction.terms import Terms
+from engine.rules.rejections import Reject
+from engine.values import Amount, InstantUs, LotId, PartyId
+
+
+class Phase(StrEnum):
+    """Where a session stands. SOLD, PASSED, VOIDED and WITHDRAWN are final."""
+
+    SCHEDULED = "scheduled"
+    OPEN = "open"
+    """Bidding; the free period where the terms have one."""
+    LIMITED = "limited"
+    """Bidding in timed cycles."""
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"
+    SOLD = "sold"
+    PASSED = "passed"
+    VOIDED = "voided"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_final(self) -> bool:
+        """No event but a recorded refusal follows."""
+        return self in _FINAL
+
+    @property
+    def is_bidding(self) -> bool:
+        """Bids are taken."""
+        return self is Phase.OPEN or self is Phase.LIMITED
+
+    @property
+    def is_halted(self) -> bool:
+        """The clock stands still."""
+        return self is Phase.PAUSED or self is Phase.INTERRUPTED
+
+
+_FINAL = frozenset({Phase.SOLD, Phase.PASSED, Phase.VOIDED, Phase.WITHDRAWN})
+
+
+class LotState(Struct, frozen=True, kw_only=True):
+    """One session. Deadlines are those in force now, after extensions, shifts and pauses."""
+
+    lot_id: LotId
+    seq: int
+    """Events so far; the last one's place in the lot's gapless sequence."""
+    last_at_us: InstantUs
+    """Decision time of the last event; a later decision is never earlier."""
+    phase: Phase
+    terms: Terms
+    subject: Subject
+    seller_id: PartyId
+    opens_at_us: InstantUs
+    free_ends_at_us: InstantUs | None = None
+    closes_at_us: InstantUs | None = None
+    hard_end_us: InstantUs | None = None
+    codes: dict[PartyId, str] = {}
+    """Bidder codes by party; replaced, never changed in place."""
+    leader: PartyId | None = None
+    price: Amount | None = None
+    """The standing price; None before the first bid."""
+    leader_maximum: Amount | None = None
+    """The most the leader has authorised; equals `price` for an open bid. Secret."""
+    runner_up_maximum: Amount | None = None
+    """The most any other bidder has authorised. Secret."""
+    reserve_met: bool = False
+    bids: int = 0
+    """Accepted bids that changed the price."""
+    rejected: int = 0
+    extensions: int = 0
+    free_bidders: frozenset[PartyId] = frozenset()
+    """Who bid in the free period; kept only where the terms require a free bid."""
+    halted_at_us: InstantUs | None = None
+    """Since when the clock stands still, while PAUSED or INTERRUPTED."""
+    halted_phase: Phase | None = None
+    """The phase to return to."""
+    halted_kind: PauseKind | None = None
+    halted_reason: str = ""
+    resumes_at_us: InstantUs | None = None
+    winner: PartyId | None = None
+    pass_reason: PassReason | None = None
+    ended_at_us: InstantUs | None = None
+    end_reason: str = ""
+    """Reason given for a withdrawal or a void session."""
+
+
+class Accepted(Struct, frozen=True):
+    """The command holds: this event is to be recorded."""
+
+    event: Event
+
+
+class Rejected(Struct, frozen=True):
+    """The command does not hold. `event` is the refusal to record, None for a refusal that is not put on record."""
+
+    code: Reject
+    data: dict[str, str | int] = {}
+    event: Event | None = None
+
+
+Decision = Accepted | Rejected

@@ -1,0 +1,74 @@
+"""Why a command is refused: stable codes in order of precedence, each with whether trying again helps.
+
+The first code that applies, from the top, is the answer. Codes are never renamed or reused. The gateway adds its own codes
+(malformed, rate_limited, ...) before these; `gateway/errors.py` maps all of them to HTTP, WebSocket and translated text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Retry(StrEnum):
+    """What a client should do after a rejection."""
+
+    NEVER = "never"
+    """The same request cannot succeed."""
+    REFRESH = "refresh"
+    """The lot has moved on: show it and let the person decide; a new request needs a new id."""
+    SAME_ID = "same_id"
+    """Send exactly the same request again, with the same id."""
+
+
+class Reject(StrEnum):
+    """Codes of the engine, most important first."""
+
+    COMMAND_ID_REUSED = "command_id_reused"
+    IN_DOUBT = "in_doubt"
+    BUSY = "busy"
+    NO_SUCH_LOT = "no_such_lot"
+    LOT_UNREADABLE = "lot_unreadable"
+    LOT_EXISTS = "lot_exists"
+    NOT_STARTED = "not_started"
+    PAUSED = "paused"
+    LATE = "late"
+    ENDED = "ended"
+    WRONG_PHASE = "wrong_phase"
+    SELLER_MAY_NOT_BID = "seller_may_not_bid"
+    NOT_ADMITTED = "not_admitted"
+    ALREADY_ADMITTED = "already_admitted"
+    LOT_FULL = "lot_full"
+    FREE_BID_REQUIRED = "free_bid_required"
+    AMOUNT_MISSING = "amount_missing"
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    PROXY_NOT_ALLOWED = "proxy_not_allowed"
+    MAXIMUM_BELOW_AMOUNT = "maximum_below_amount"
+    ALREADY_LEADING = "already_leading"
+    MAXIMUM_UNCHANGED = "maximum_unchanged"
+    MAXIMUM_NOT_LOWERABLE = "maximum_not_lowerable"
+    MAXIMUM_BELOW_PRICE = "maximum_below_price"
+    BID_BELOW_MINIMUM = "bid_below_minimum"
+    NOT_A_MULTIPLE = "not_a_multiple"
+    JUMP_NEEDS_CONFIRMATION = "jump_needs_confirmation"
+    REASON_REQUIRED = "reason_required"
+    NOTICE_TOO_SHORT = "notice_too_short"
+    TERMS_INVALID = "terms_invalid"
+
+
+RETRY: Final[Mapping[Reject, Retry]] = {
+    code: {
+        Reject.IN_DOUBT: Retry.SAME_ID,
+        Reject.BUSY: Retry.SAME_ID,
+        Reject.NOT_STARTED: Retry.REFRESH,
+        Reject.PAUSED: Retry.REFRESH,
+        Reject.ALREADY_LEADING: Retry.REFRESH,
+        Reject.MAXIMUM_BELOW_PRICE: Retry.REFRESH,
+        Reject.BID_BELOW_MINIMUM: Retry.REFRESH,
+        Reject.NOT_A_MULTIPLE: Retry.REFRESH,
+        Reject.JUMP_NEEDS_CONFIRMATION: Retry.REFRESH,
+        Reject.WRONG_PHASE: Retry.REFRESH,
+    }.get(code, Retry.NEVER)
+    for code in Reject
+}

@@ -1,0 +1,1 @@
+"""Single writers: inbox, group commit, deadlines, ownership, recovery."""

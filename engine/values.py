@@ -1,0 +1,90 @@
+"""Words every other module uses: amounts, instants, ids, currencies. Standard library only.
+
+Amounts are whole minor units of a lot's currency (fen for CNY) and nothing else: no float, no Decimal, ever leaves this file.
+Instants are microseconds since 1970-01-01T00:00:00Z.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final, NamedTuple, NewType
+
+Amount = NewType("Amount", int)
+"""Whole minor units of the lot's currency (fen for CNY)."""
+InstantUs = NewType("InstantUs", int)
+"""Microseconds since 1970-01-01T00:00:00Z."""
+DurationUs = NewType("DurationUs", int)
+"""A length of time in microseconds."""
+LotId = NewType("LotId", str)
+PartyId = NewType("PartyId", str)
+"""A person or organisation; never shown to other bidders before the end."""
+CommandId = NewType("CommandId", bytes)
+"""The 16 bytes of a UUID made by the client; the same id is the same wish, for ever."""
+
+AMOUNT_MAX: Final = 10**30
+"""Bound on any amount: one million units of a currency with 24 decimals."""
+SHARDS: Final = 64
+"""Number of shards of the journal. A constant: changing it would move lots between logs."""
+SECOND_US: Final = 1_000_000
+
+_LOT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}(\.[0-9]{1,4})?")
+_DECIMAL = re.compile(r"([0-9]{1,31})(?:\.([0-9]{1,24}))?")
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,30}")
+
+
+class Currency(NamedTuple):
+    """A currency and how many decimals its minor unit has: CNY has 2, so 1 yuan is 100 fen."""
+
+    code: str
+    exponent: int
+
+
+CNY: Final = Currency("CNY", 2)
+
+
+def is_lot_id(text: str) -> bool:
+    """Tell whether `text` may name a lot: `name` or `group.number`, lower case ASCII, at most 45 characters."""
+    return _LOT_ID.fullmatch(text) is not None
+
+
+def group_of(lot_id: LotId) -> str:
+    """Return the part of a lot id before the dot; lots of one group close one after another."""
+    return lot_id.partition(".")[0]
+
+
+def shard_of(lot_id: LotId) -> int:
+    """Return the shard, 0..63, that holds the lot. Lots of one group share a shard, so one writer orders them."""
+    return hashlib.sha256(group_of(lot_id).encode()).digest()[0] % SHARDS
+
+
+def parse_amount(text: str, currency: Currency) -> Amount | None:
+    """Read a decimal string such as `"1234.5"` exactly; None if it is malformed, too precise or too large."""
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
+        return None
+    whole, fraction = match[1], (match[2] or "").rstrip("0")
+    if len(fraction) > currency.exponent:
+        return None
+    amount = int(whole) * 10**currency.exponent + int(fraction.ljust(currency.exponent, "0") or "0")
+    return Amount(amount) if amount <= AMOUNT_MAX else None
+
+
+def format_amount(amount: Amount, currency: Currency) -> str:
+    """Write an amount as a plain decimal string: 123450 fen is `"1234.5"`, 100 fen is `"1"`."""
+    whole, fraction = divmod(amount, 10**currency.exponent)
+    digits = str(fraction).rjust(currency.exponent, "0").rstrip("0") if fraction else ""
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
+def parse_digits(text: str) -> Amount | None:
+    """Read an amount on the wire: a string of digits, whole minor units, no sign, no leading zero."""
+    if _DIGITS.fullmatch(text) is None:
+        return None
+    amount = int(text)
+    return Amount(amount) if amount <= AMOUNT_MAX else None
+
+
+def ceil_div(dividend: int, divisor: int) -> int:
+    """Divide rounding up; the only division that rules use on money besides `//`."""
+    return -(-dividend // divisor)
