@@ -17,9 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from engine.canonical import canonical_bytes_unchecked
-from engine.rules.auction.commands import Command
+from engine.rules.auction.commands import Command, Subject
 from engine.rules.auction.events import WIRE_NAMES, Event
 from engine.rules.auction.state import LotState
+from engine.rules.auction.terms import Closing, Reserve, Terms
 from engine.values import Amount
 
 Convert = Callable[[Any], Any]
@@ -28,6 +29,11 @@ Convert = Callable[[Any], Any]
 class UnknownEvent(Exception):
     """A stored event has a type or version this program does not know: it is newer, or the log is corrupt."""
 
+
+STATE_SHAPE: Final = sha256(
+    repr([(cls.__name__, cls.__struct_fields__) for cls in (LotState, Terms, Closing, Reserve, Subject)]).encode()
+).hexdigest()[:16]
+"""Names the shape of a stored state: another shape is another program's snapshot, and passed over."""
 
 _BY_NAME: Final = {name: cls for cls, name in WIRE_NAMES.items()}
 

@@ -18,6 +18,7 @@ import asyncpg
 import msgspec
 
 from engine.canonical import canonical_bytes
+from engine.journal.codec import STATE_SHAPE
 from engine.journal.digests import first_digest
 from engine.journal.log import Fenced, InDoubt, JournalUnavailable, StoredLot, Taken
 from engine.journal.queries import load_queries
@@ -116,16 +117,16 @@ class PostgresLog:
 
     async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:
         """See `EventLog.save_snapshot`."""
-        await self._fetch("save_snapshot", stream, stream_seq, state, digest)
+        await self._fetch("save_snapshot", stream, stream_seq, state, digest, STATE_SHAPE)
 
     async def alive(self, owner: str, at_us: InstantUs) -> None:
         """See `EventLog.alive`."""
         await self._fetch("alive", owner, at_us)
 
     async def _load(self, streams: list[str]) -> list[StoredLot]:
-        snapshots = {row["stream"]: row for row in await self._fetch("snapshots", streams)}
+        snapshots = {row["stream"]: row for row in await self._fetch("snapshots", streams, STATE_SHAPE)}
         tails: dict[str, list[Record]] = {stream: [] for stream in streams}
-        for row in await self._fetch("tails", streams):
+        for row in await self._fetch("tails", streams, STATE_SHAPE):
             tails[row["stream"]].append(record_of(row))
         commands: dict[str, dict[bytes, int]] = {stream: {} for stream in streams}
         for row in await self._fetch("commands", streams):

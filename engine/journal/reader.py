@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import asyncpg
 
+from engine.journal.codec import STATE_SHAPE
 from engine.journal.postgres import QUERIES, record_of
 from engine.journal.records import Record, lot_stream
 from engine.values import LotId
@@ -54,3 +57,11 @@ class Reader:
         """Return a page of a shard, oldest first."""
         rows = await self._pool.fetch(QUERIES["read_shard"], shard, after_seq, min(limit, PAGE_MAX))
         return [record_of(row) for row in rows]
+
+    async def snapshots(self) -> AsyncIterator[tuple[str, int, bytes, bytes]]:
+        """Yield (stream, stream_seq, state, digest) of every snapshot this program would start from."""
+        last = ""
+        while rows := await self._pool.fetch(QUERIES["all_snapshots"], last, STATE_SHAPE, PAGE_MAX):
+            for row in rows:
+                yield row["stream"], row["stream_seq"], row["state"], row["digest"]
+            last = rows[-1]["stream"]

@@ -28,12 +28,12 @@ WHERE e.shard = ANY($1::smallint[]) AND e.type = 'lot.published' AND NOT EXISTS 
 ORDER BY e.stream;
 
 -- name: snapshots
-SELECT stream, state, digest FROM lot_snapshot WHERE stream = ANY($1::text[]);
+SELECT stream, state, digest FROM lot_snapshot WHERE stream = ANY($1::text[]) AND shape = $2;
 
 -- name: tails
 -- What came after the snapshot, or everything.
 SELECT e.* FROM unnest($1::text[]) AS l(stream)
-LEFT JOIN lot_snapshot s ON s.stream = l.stream
+LEFT JOIN lot_snapshot s ON s.stream = l.stream AND s.shape = $2
 JOIN event e ON e.stream = l.stream AND e.stream_seq > coalesce(s.stream_seq, 0)
 ORDER BY e.stream, e.stream_seq;
 
@@ -44,8 +44,13 @@ SELECT stream, command_id, stream_seq FROM event WHERE stream = ANY($1::text[]) 
 SELECT * FROM event WHERE stream = $1 AND command_id = $2;
 
 -- name: save_snapshot
-INSERT INTO lot_snapshot (stream, stream_seq, state, digest) VALUES ($1, $2, $3, $4)
-ON CONFLICT (stream) DO UPDATE SET stream_seq = $2, state = $3, digest = $4 WHERE lot_snapshot.stream_seq < $2;
+INSERT INTO lot_snapshot (stream, stream_seq, state, digest, shape) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (stream) DO UPDATE SET stream_seq = $2, state = $3, digest = $4, shape = $5
+WHERE lot_snapshot.stream_seq < $2 OR lot_snapshot.shape <> $5;
+
+-- name: all_snapshots
+-- For verification: those this program would start from.
+SELECT stream, stream_seq, state, digest FROM lot_snapshot WHERE stream > $1 AND shape = $2 ORDER BY stream LIMIT $3;
 
 -- name: alive
 INSERT INTO engine_process (owner, alive_at_us) VALUES ($1, $2)

@@ -59,6 +59,7 @@ class LotState(Struct, frozen=True, kw_only=True):
     terms: Terms
     subject: Subject
     seller_id: PartyId
+    published_at_us: InstantUs
     opens_at_us: InstantUs
     free_ends_at_us: InstantUs | None = None
     closes_at_us: InstantUs | None = None

@@ -34,10 +34,11 @@ END $$;
 CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- States to start from; a cache.
+-- States to start from; a cache. A program whose states have another shape passes over them and reads the log.
 CREATE TABLE lot_snapshot (
     stream text COLLATE "C" PRIMARY KEY,
     stream_seq bigint NOT NULL,
+    shape text COLLATE "C" NOT NULL,
     state bytea NOT NULL,
     digest bytea NOT NULL
 );

@@ -1,0 +1,1 @@
+"""Read models: what people search. Consumers of the log; deleting them costs time only."""

@@ -1,0 +1,96 @@
+"""`ortoo verify`: the whole log against its digests, its rules, its snapshots and checkpoints; or one receipt, offline."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from base64 import b64decode
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
+from engine.evidence.offline import check_against_chain, check_receipt, read_document
+from engine.evidence.verification import Finding, Verdict, verify_log
+from engine.journal.reader import Reader
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; 0 when everything holds, 1 when something is wrong, 2 for a wrong call."""
+    options = _parser().parse_args(arguments)
+    if options.receipt:
+        return _verify_receipt(options)
+    if not options.database:
+        print("ortoo verify: say which log: --database URL, or --receipt FILE", file=sys.stderr)
+        return 2
+    verdict = asyncio.run(_verify_database(options))
+    for finding in verdict.findings:
+        print(f"BAD  {finding.place}: {finding.problem}")
+    print(
+        f"{'clean' if verdict.clean else 'NOT CLEAN'}: {verdict.events} events, {verdict.lots} lots,"
+        f" {verdict.snapshots} snapshots, {verdict.checkpoints} checkpoints"
+    )
+    return 0 if verdict.clean else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ortoo verify", description=__doc__)
+    parser.add_argument("--database", metavar="URL", help="the database that holds the log")
+    parser.add_argument("--checkpoints", type=Path, metavar="FILE", help="checkpoints kept outside the database")
+    parser.add_argument("--receipt", type=Path, metavar="FILE", help="check one receipt, without the market")
+    parser.add_argument("--chain", type=Path, metavar="FILE", help="with --receipt: the lot's public chain")
+    parser.add_argument("--key", metavar="BASE64", help="the market's public key from a source you trust")
+    return parser
+
+
+def _verify_receipt(options: argparse.Namespace) -> int:
+    key = b64decode(options.key) if options.key else None
+    try:
+        receipt = read_document(options.receipt.read_bytes())
+        problems = check_receipt(receipt, key)
+        if options.chain and not problems:
+            problems = check_against_chain(receipt, read_document(options.chain.read_bytes()))
+    except (OSError, msgspec.DecodeError) as error:
+        print(f"ortoo verify: {error}", file=sys.stderr)
+        return 2
+    for problem in problems:
+        print(f"BAD  {problem}")
+    if not problems:
+        held = "and the log contains it" if options.chain else "by itself; give --chain to see that the log contains it"
+        print(f"sound {held}")
+    return 1 if problems else 0
+
+
+async def _verify_database(options: argparse.Namespace) -> Verdict:
+    checkpoints, findings = _read_checkpoints(options)
+    async with asyncpg.create_pool(options.database, min_size=1, max_size=2) as pool:
+        reader = Reader(pool)
+        verdict = await verify_log(reader.shard_page, reader.snapshots(), checkpoints, _progress)
+    verdict.findings[:0] = findings
+    return verdict
+
+
+def _read_checkpoints(options: argparse.Namespace) -> tuple[list[Checkpoint], list[Finding]]:
+    if options.checkpoints is None:
+        return [], []
+    key = b64decode(options.key) if options.key else None
+    good, findings = [], []
+    for number, line in enumerate(options.checkpoints.read_bytes().splitlines(), start=1):
+        try:
+            checkpoint = read_checkpoint(line)
+        except msgspec.DecodeError:
+            findings.append(Finding(f"checkpoint line {number}", "unreadable"))
+            continue
+        if key is not None and not is_signed(checkpoint, key):
+            findings.append(Finding(f"checkpoint line {number}", "the signature is not the market's"))
+            continue
+        good.append(checkpoint)
+    return good, findings
+
+
+def _progress(events: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{events} events", end="", file=sys.stderr, flush=True)
