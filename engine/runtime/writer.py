@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -63,6 +64,7 @@ class Writer:
         limits: WriterLimits = WriterLimits(),
         tell: Callable[[Sequence[Change]], None] = lambda changes: None,
         on_commit: Callable[[int, float], None] = lambda rows, seconds: None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -71,6 +73,7 @@ class Writer:
         self._limits = limits
         self._tell = tell
         self._on_commit = on_commit
+        self._random_bytes = random_bytes
         self._inbox = Inbox(limits.inbox_max)
         self._wake = asyncio.Event()
         self._deadlines = Deadlines(clock, self._wake.set)
@@ -149,7 +152,7 @@ class Writer:
     async def _own(self) -> None:
         """Take the shards, read the lots that live, and give back the time that nobody served them."""
         taken = await self._journal.take(self._shards, self._owner, self._clock.now_us())
-        book = Book(taken)
+        book = Book(taken, self._random_bytes)
         stored_lots = await self._journal.load_live(self._shards)
         for stored in stored_lots:
             try:

@@ -1,0 +1,1 @@
+"""Tests mirror the packages; then contract, integration, simulation, browser."""

@@ -1,0 +1,1 @@
+"""The seeded simulator: real rules, book and writer on virtual time over a journal that fails the way PostgreSQL fails."""

@@ -1,0 +1,201 @@
+"""A journal in memory that is no kinder than PostgreSQL: statements travel, wait for each other, commit without saying so, vanish.
+
+Semantics that the contract suite (tests/contract/) checks against the real one: unique (shard, seq), (stream, stream_seq) and
+(stream, command id); an insert waits for an uncommitted one with the same key; a batch is all or nothing; a client's death does
+not stop a statement that has arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from engine.canonical import canonical_bytes
+from engine.journal.digests import first_digest
+from engine.journal.log import Fenced, InDoubt, JournalUnavailable, StoredLot, Taken
+from engine.journal.postgres import OWNER_TAKEN
+from engine.journal.records import LOT_STREAM, Record, shard_stream
+from engine.journal.sealing import SALT_LENGTH, seal
+from engine.values import InstantUs
+
+FINAL_TYPES = {"lot.sold", "lot.passed", "lot.voided", "lot.withdrawn"}
+
+
+@dataclass
+class Faults:
+    """How often what goes wrong, as probabilities for one statement; all zero means a perfect database."""
+
+    lost_before: float = 0.0
+    """The statement never arrives; the client sees an error."""
+    lost_after: float = 0.0
+    """The statement commits; its answer never arrives."""
+    slow: float = 0.0
+    """The statement is on the way for seconds: long enough for another owner to take over."""
+    unreachable: float = 0.0
+
+
+@dataclass
+class Database:
+    """What survives everything. `watch` sees every committed batch, in commit order."""
+
+    watch: Callable[[Sequence[Record]], None] = lambda records: None
+    rows: dict[int, list[Record]] = field(default_factory=dict)
+    streams: dict[str, list[Record]] = field(default_factory=dict)
+    commands: dict[str, dict[bytes, int]] = field(default_factory=dict)
+    snapshots: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
+    alive_at_us: dict[str, int] = field(default_factory=dict)
+    in_flight: dict[int, asyncio.Event] = field(default_factory=dict)
+    live: set[str] = field(default_factory=set)
+
+    async def insert(self, records: Sequence[Record], seconds: float) -> bool:
+        """Insert a batch; wait for uncommitted batches on the same shards first. False: a key is taken, nothing was written."""
+        shards = {record.shard for record in records}
+        while blocking := [self.in_flight[shard] for shard in sorted(shards) if shard in self.in_flight]:
+            await blocking[0].wait()
+        if not self._fits(records):
+            return False
+        done = asyncio.Event()
+        self.in_flight.update(dict.fromkeys(shards, done))
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            for shard in shards:
+                del self.in_flight[shard]
+            self._commit(records)
+            done.set()
+        return True
+
+    def _fits(self, records: Sequence[Record]) -> bool:
+        heads = {record.shard: len(self.rows.get(record.shard, ())) for record in records}
+        tails = {record.stream: len(self.streams.get(record.stream, ())) for record in records}
+        for record in records:
+            heads[record.shard] += 1
+            tails[record.stream] += 1
+            known = self.commands.get(record.stream, {})
+            if record.seq != heads[record.shard] or record.stream_seq != tails[record.stream]:
+                return False
+            if record.command_id is not None and record.command_id in known:
+                return False
+        return True
+
+    def _commit(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self.rows.setdefault(record.shard, []).append(record)
+            self.streams.setdefault(record.stream, []).append(record)
+            if record.command_id is not None:
+                self.commands.setdefault(record.stream, {})[record.command_id] = record.stream_seq
+            if record.type == "lot.published":
+                self.live.add(record.stream)
+            elif record.type in FINAL_TYPES:
+                self.live.discard(record.stream)
+        self.watch(records)
+
+
+class FaultLog:
+    """`EventLog` of one simulated engine over a shared `Database`."""
+
+    def __init__(self, database: Database, chance: random.Random, faults: Faults) -> None:
+        self._database = database
+        self._chance = chance
+        self._faults = faults
+        self._statements: set[asyncio.Task[bool]] = set()
+
+    async def append(self, records: Sequence[Record]) -> None:
+        faults, draw = self._faults, self._chance.random
+        if draw() < faults.lost_before:
+            raise InDoubt("connection lost")
+        on_the_way_s = self._chance.uniform(1.0, 8.0) if draw() < faults.slow else 0.0002
+        arrived = await self._statement(records, on_the_way_s)
+        if draw() < faults.lost_after:
+            raise InDoubt("answer lost")
+        if not arrived:
+            raise Fenced("another writer took the shard")
+
+    async def _statement(self, records: Sequence[Record], on_the_way_s: float) -> bool:
+        """Run on the server's side: goes on when the client is cancelled."""
+
+        async def run() -> bool:
+            await asyncio.sleep(on_the_way_s)
+            return await self._database.insert(list(records), self._chance.uniform(0.0002, 0.003))
+
+        statement = asyncio.get_running_loop().create_task(run())
+        self._statements.add(statement)
+        statement.add_done_callback(self._statements.discard)
+        return await asyncio.shield(statement)
+
+    async def take(self, shards: Sequence[int], owner: str, at_us: InstantUs) -> list[Taken]:
+        await self._reach()
+        for _ in range(50):
+            takes = [self._taking(shard, owner, at_us) for shard in shards]
+            if await self._statement([record for record, _ in takes], 0.0):
+                return [
+                    Taken(record.shard, record.epoch, record.seq, record.digest, unserved_from_us)
+                    for record, unserved_from_us in takes
+                ]
+        raise JournalUnavailable("another owner keeps writing")
+
+    def _taking(self, shard: int, owner: str, at_us: InstantUs) -> tuple[Record, InstantUs | None]:
+        rows, stream = self._database.rows.get(shard, []), shard_stream(shard)
+        taken = self._database.streams.get(stream, [])
+        decided = next((row.at_us for row in reversed(rows) if row.type != OWNER_TAKEN[0]), None)
+        signs: list[int | None] = [decided]
+        if taken:
+            body = msgspec.json.decode(taken[-1].body)
+            alive = self._database.alive_at_us.get(body["owner"])
+            signs.append(body["unserved_from_us"] if alive is None else alive)
+        unserved = max((InstantUs(sign) for sign in signs if sign is not None), default=None) if taken else None
+        record = seal(
+            shard=shard,
+            seq=len(rows) + 1,
+            epoch=len(taken) + 1,
+            stream=stream,
+            stream_seq=len(taken) + 1,
+            type_version=OWNER_TAKEN,
+            at_us=InstantUs(max(at_us, rows[-1].at_us + 1 if rows else 0)),
+            arrived_at_us=None,
+            command_id=None,
+            request_digest=None,
+            actor="engine",
+            body=canonical_bytes({"owner": owner, "unserved_from_us": unserved}),
+            salt=self._chance.randbytes(SALT_LENGTH),
+            previous=taken[-1].digest if taken else first_digest(stream),
+        )
+        return record, unserved
+
+    async def load_live(self, shards: Sequence[int]) -> list[StoredLot]:
+        await self._reach()
+        return [
+            self._stored(stream)
+            for stream in sorted(self._database.live)
+            if self._database.streams[stream][0].shard in shards
+        ]
+
+    async def load(self, stream: str) -> StoredLot | None:
+        await self._reach()
+        return self._stored(stream) if stream in self._database.streams else None
+
+    def _stored(self, stream: str) -> StoredLot:
+        assert stream.startswith(LOT_STREAM)
+        seq, state, digest = self._database.snapshots.get(stream, (0, None, None))
+        commands = dict(self._database.commands.get(stream, {}))
+        return StoredLot(stream, state, digest, self._database.streams[stream][seq:], commands)
+
+    async def find_command(self, stream: str, command_id: bytes) -> Record | None:
+        await self._reach()
+        seq = self._database.commands.get(stream, {}).get(command_id)
+        return None if seq is None else self._database.streams[stream][seq - 1]
+
+    async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:
+        self._database.snapshots[stream] = (stream_seq, state, digest)
+
+    async def alive(self, owner: str, at_us: InstantUs) -> None:
+        self._database.alive_at_us[owner] = at_us
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0.0002)
+        if self._chance.random() < self._faults.unreachable:
+            raise JournalUnavailable("simulated")
