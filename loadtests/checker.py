@@ -1,11 +1,12 @@
-"""The verdict: what clients were told against what the log holds. Knows only frames of the room protocol and rows of the journal;
-nothing of how the server works.
+"""The verdict: what clients were told against what the log holds. Knows only frames of the room protocol and
+rows of the journal; nothing of how the server works.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import asyncpg
@@ -18,7 +19,9 @@ ENDS: Final = ("lot.sold", "lot.passed")
 
 
 class Told(msgspec.Struct, frozen=True):
-    """An answer a client got for a command it sent. Refusals that are not on record (`seq` null) are not told."""
+    """An answer a client got for a command it sent. Refusals that are not on record (`seq` null) are not
+    told.
+    """
 
     lot: str
     command_id: str
@@ -53,13 +56,11 @@ class Verdict(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """Say it in a few lines."""
         counted = (
-            f"{self.told_accepted} acknowledged and {self.told_rejected} refused bids against {self.rows} rows, "
-            f"{self.lots_ended} lots ended: "
+            f"{self.told_accepted} acknowledged and {self.told_rejected} refused bids "
+            f"against {self.rows} rows, {self.lots_ended} lots ended: "
         )
         shown = "".join(f"\n  {problem}" for problem in self.problems[:PROBLEMS_SHOWN])
-        return counted + (
-            "every promise kept" if not self.problems else f"{len(self.problems)} PROBLEMS{shown}"
-        )
+        return counted + ("every promise kept" if not self.problems else f"{len(self.problems)} PROBLEMS{shown}")
 
 
 def told_by(frame: Mapping[str, Any]) -> Told | None:
@@ -77,7 +78,7 @@ def told_by(frame: Mapping[str, Any]) -> Told | None:
     )
 
 
-async def read_log(connection: "asyncpg.Connection[asyncpg.Record]", lots: Sequence[str]) -> list[LogRow]:
+async def read_log(connection: asyncpg.Connection[asyncpg.Record], lots: Sequence[str]) -> list[LogRow]:
     """Read all rows of these lots, in order."""
     rows = await connection.fetch(
         "SELECT stream, stream_seq, type, at_us, command_id, digest, body FROM event WHERE stream = ANY($1)"
@@ -99,19 +100,19 @@ async def read_log(connection: "asyncpg.Connection[asyncpg.Record]", lots: Seque
 
 
 def check(rows: Sequence[LogRow], told: Iterable[Told]) -> Verdict:
-    """Hold the log against what clients were told: nothing missing, nothing twice, nothing told differently, a fair end."""
+    """Hold the log against what clients were told: nothing missing, nothing twice, nothing told differently,
+    a fair end.
+    """
     answers = list(told)
     by_lot: dict[str, list[LogRow]] = defaultdict(list)
     for row in rows:
         by_lot[row.lot].append(row)
     problems = [*_missing_or_different(rows, answers), *_told_twice(answers)]
     for lot, history in by_lot.items():
-        problems += [
-            f"{lot}: {problem}" for problem in (*_order(history), *_prices(history), *_fair_end(history))
-        ]
+        problems += [f"{lot}: {problem}" for problem in (*_order(history), *_prices(history), *_fair_end(history))]
     return Verdict(
-        told_accepted=sum(answer.accepted for answer in answers),
-        told_rejected=sum(not answer.accepted for answer in answers),
+        told_accepted=len({answer.command_id for answer in answers if answer.accepted}),
+        told_rejected=len({answer.command_id for answer in answers if not answer.accepted}),
         rows=len(rows),
         lots_ended=sum(any(row.kind in ENDS for row in history) for history in by_lot.values()),
         problems=problems,
@@ -129,21 +130,16 @@ def _missing_or_different(rows: Sequence[LogRow], answers: Sequence[Told]) -> li
         if len(found) > 1
     ]
     for answer in answers:
+        name = f"{answer.lot}: {answer.command_id}"
         found = recorded.get((answer.lot, answer.command_id))
         if not found:
-            problems.append(
-                f"{answer.lot}: {answer.command_id} was answered with seq {answer.seq} and is not in the log"
-            )
+            problems.append(f"{name} was answered with seq {answer.seq} and is not in the log")
             continue
         row = found[0]
         if (row.kind == BID_ACCEPTED) != answer.accepted:
-            problems.append(
-                f"{answer.lot}: {answer.command_id} was told accepted={answer.accepted} and recorded as {row.kind}"
-            )
+            problems.append(f"{name} was told accepted={answer.accepted} and recorded as {row.kind}")
         if (row.seq, row.at_us, row.digest) != (answer.seq, answer.at_us, answer.digest):
-            problems.append(
-                f"{answer.lot}: {answer.command_id} was told another place, time or digest than seq {row.seq} has"
-            )
+            problems.append(f"{name} was told another place, time or digest than seq {row.seq} has")
     return problems
 
 
@@ -162,11 +158,7 @@ def _order(history: Sequence[LogRow]) -> list[str]:
         if row.seq != at:
             problems.append(f"row {at} carries seq {row.seq}")
             break
-    problems += [
-        f"time runs back at seq {b.seq}"
-        for a, b in zip(history, history[1:], strict=False)
-        if b.at_us < a.at_us
-    ]
+    problems += [f"time runs back at seq {b.seq}" for a, b in pairwise(history) if b.at_us < a.at_us]
     return problems
 
 
@@ -206,7 +198,9 @@ def check_view(
     first_seq: int,
     last_seq: int,
 ) -> list[str]:
-    """Compare the public rows a client saw in a room with the lot's public history (REST): same rows, none missing in between."""
+    """Compare the public rows a client saw in a room with the lot's public history (REST): same rows, none
+    missing in between.
+    """
     problems = []
     rows = {row["seq"]: row for row in public}
     for seq, row in seen.items():

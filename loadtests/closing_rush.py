@@ -2,8 +2,9 @@
 
     python -m loadtests.closing_rush [--bids 100000] [--lots 40] [--waves 4] [--rate 12500]
 
-Shows that no acknowledged bid is missing from the result, none was accepted after the end, and how soon the end was announced.
-The lots of one wave close in the same microsecond. Bids come at a steady rate, a quarter of them after the end.
+Shows that no acknowledged bid is missing from the result, none was accepted after the end, and how soon the
+end was announced. The lots of one wave close in the same microsecond. Bids come at a steady rate, a quarter
+of them after the end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -77,27 +79,32 @@ class Outcome(msgspec.Struct, frozen=True):
         if strange := sum(run.strange for run in self.runs):
             found.append(f"{strange} bids were answered twice")
         if self.verdict.lots_ended != self.lots or len(self.lateness_ms) != self.lots:
-            found.append(f"{self.verdict.lots_ended} of {self.lots} lots ended, {len(self.lateness_ms)} ends were announced")
+            found.append(
+                f"{self.verdict.lots_ended} of {self.lots} lots ended, {len(self.lateness_ms)} ends were announced"
+            )
         elif median(self.lateness_ms) > LATENESS_MAX_MS:
             found.append(f"ends were announced {median(self.lateness_ms):.1f} ms late (median)")
-        if not sum(run.accepted for run in self.runs) or not sum(run.codes.get("late", 0) + run.codes.get("ended", 0) for run in self.runs):
+        if not sum(run.accepted for run in self.runs) or not self.codes().keys() & {"late", "ended"}:
             found.append("the rush missed the closing instant: no bid accepted, or none too late")
         return found
 
+    def codes(self) -> Counter[str]:
+        """Return why bids were refused, and how many."""
+        codes: Counter[str] = Counter()
+        for run in self.runs:
+            codes.update(run.codes)
+        return codes
+
     def text(self) -> str:
         """Say it."""
-        sent = sum(run.sent for run in self.runs)
-        codes: dict[str, int] = {}
-        for run in self.runs:
-            for code, count in run.codes.items():
-                codes[code] = codes.get(code, 0) + count
+        sent, accepted = sum(run.sent for run in self.runs), sum(run.accepted for run in self.runs)
         late = sorted(self.lateness_ms) or [float("nan")]
         lines = [
-            f"{sent} bids aimed at the end of {self.lots} lots: {sum(run.accepted for run in self.runs)} accepted, refused {codes}",
+            f"{sent} bids aimed at the end of {self.lots} lots: {accepted} accepted, refused {dict(self.codes())}",
             self.verdict.text(),
             f"ends announced after {median(late):.1f} ms (median), {late[-1]:.1f} ms (worst)",
-            *(f"PROBLEM: {problem}" for problem in self.problems()[: 20]),
-            "verdict: every promise kept" if not self.problems() else "verdict: FAILED",
+            *(f"PROBLEM: {problem}" for problem in self.problems()[:20]),
+            "verdict: FAILED" if self.problems() else "verdict: every promise kept",
         ]
         return "\n".join(lines)
 
@@ -115,7 +122,9 @@ async def rush(ground: Stand, market: Market, plan: Plan) -> Outcome:
             await market.publish(lot, closes_at_us=first_end_us + wave * gap_us)
         await market.admit_all(lots, bidders)
         seats = min(CONNECTIONS_MAX, len(lots) * len(bidders))
-        connections += [Connection(bidders[(at // len(lots)) % len(bidders)].token, lots[at % len(lots)]) for at in range(seats)]
+        connections += [
+            Connection(bidders[(at // len(lots)) % len(bidders)].token, lots[at % len(lots)]) for at in range(seats)
+        ]
     every = [lot for wave in range(plan.waves) for lot in plan.lots_of(wave)]
     cores = placement(usable_cores())
     client = await LoadClient.start(ground.server.live_port, connections, program=compiled_client(), cores=cores.client)
@@ -140,7 +149,11 @@ async def _waves(
         logs.append(folder / str(wave))
         some = range(wave * seats, (wave + 1) * seats)
         wait_s = max(0.0, start_us / 1e6 - time.time())
-        runs.append(await client.open(plan.wave_s(), plan.rate, settle=0, some=some, log=logs[-1], start_us=start_us, wait_s=wait_s))
+        runs.append(
+            await client.open(
+                plan.wave_s(), plan.rate, settle=0, some=some, log=logs[-1], start_us=start_us, wait_s=wait_s
+            )
+        )
     return runs, [told for log in logs for told in read_told(log)]
 
 
@@ -151,7 +164,9 @@ def read_told(log: Path) -> list[Told]:
 
 
 async def watch_ends(url: str, lots: Sequence[str], last_end_us: int) -> list[float]:
-    """Watch the lots like any visitor; return how many milliseconds after its end each lot was announced as ended."""
+    """Watch the lots like any visitor; return how many milliseconds after its end each lot was announced as
+    ended.
+    """
     limit_s = last_end_us / 1e6 - time.time() + ANNOUNCE_S
     async with aiohttp.ClientSession() as session:
         parts = [lots[at : at + JOINS_MAX] for at in range(0, len(lots), JOINS_MAX)]

@@ -1,5 +1,5 @@
-"""The floor of durability: one row in one COPY, one after another at a steady pace, on a connection of its own. A process, so that
-it is paced on the server's core while nothing else runs there.
+"""The floor of durability: one row in one COPY, one after another at a steady pace, on a connection of its
+own. A process, so that it is paced on the server's core while nothing else runs there.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ BODY = os.urandom(450)
 
 
 async def commit_for(
-    connection: "asyncpg.Connection[asyncpg.Record]", first: int, seconds: float, rate: float
+    connection: asyncpg.Connection[asyncpg.Record], first: int, seconds: float, rate: float
 ) -> list[float]:
-    """Commit rows from number `first`, a new one every 1/rate s or when the last is done; return how long each took in seconds."""
+    """Commit rows from number `first`, a new one every 1/rate s or when the last is done; return how long
+    each took in seconds.
+    """
     waits: list[float] = []
     start_s = time.perf_counter()
     while (began_s := time.perf_counter()) < start_s + seconds:

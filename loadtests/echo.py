@@ -1,4 +1,6 @@
-"""The bare WebSocket echo: the server's own WebSocket stack and settings, and nothing behind it. The floor of the benchmark."""
+"""The bare WebSocket echo: the server's own WebSocket stack and settings, and nothing behind it. The floor of
+the benchmark.
+"""
 
 from __future__ import annotations
 

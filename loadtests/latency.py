@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -48,39 +49,36 @@ async def measure(
 
 
 async def _paced(meter: Meter, target: Target, rate: float, seconds: float) -> Run:
-    taken = await meter.take(
-        target, lambda: target.client.open(seconds, rate, settle=SETTLE_S, some=target.some)
-    )
+    taken = await meter.take(target, lambda: target.client.open(seconds, rate, settle=SETTLE_S, some=target.some))
     return taken.run
 
 
-def figures(taken: list[Waits], half_rate: float) -> list[Figure]:
+def figures(taken: Sequence[Waits], half_rate: float) -> list[Figure]:
     """Return what the runs say, in milliseconds."""
-    over = [one.light.p50_us / (one.echo_light.p50_us + one.commit_us) for one in taken]
     found = [
         Figure(
-            key="c_over_floor", title="C  median answer at 1,000 bids/s / (echo median + one-row commit median)",
-            values=over, floor=2.0, aim=1.2, less_is_better=True,
+            key="c_over_floor",
+            title="C  median answer at 1,000 bids/s / (echo median + one-row commit median)",
+            values=[one.light.p50_us / (one.echo_light.p50_us + one.commit_us) for one in taken],
+            floor=2.0,
+            aim=1.2,
+            less_is_better=True,
         ),
-        Figure(key="c_echo_ms", title="C  bare echo at 1,000/s: median", values=[one.echo_light.p50_us / 1e3 for one in taken], unit="ms"),
-        Figure(key="c_commit_ms", title="C  one-row commit: median", values=[one.commit_us / 1e3 for one in taken], unit="ms"),
-    ]  # fmt: skip
-    loads = (
+        _milliseconds("c_echo", "C  bare echo at 1,000/s: median", [one.echo_light.p50_us for one in taken]),
+        _milliseconds("c_commit", "C  one-row commit: median", [one.commit_us for one in taken]),
+    ]
+    for key, title, runs in (
         ("light", "1,000 bids/s", [one.light for one in taken]),
         ("half", f"half load, {half_rate:,.0f} bids/s", [one.half for one in taken]),
-    )
-    for key, title, runs in loads:
+    ):
         for name, label in (("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")):
-            values = [getattr(run, name) / 1e3 for run in runs]
-            found.append(
-                Figure(
-                    key=f"c_{key}_{label}_ms",
-                    title=f"C  answer at {title}: {label}",
-                    values=values,
-                    unit="ms",
-                )
-            )
+            waits_us = [getattr(run, name) for run in runs]
+            found.append(_milliseconds(f"c_{key}_{label}", f"C  answer at {title}: {label}", waits_us))
     return found
+
+
+def _milliseconds(key: str, title: str, waits_us: Sequence[float]) -> Figure:
+    return Figure(key=f"{key}_ms", title=title, values=[wait / 1_000 for wait in waits_us], unit="ms")
 
 
 def half_of(rates: list[float]) -> float:

@@ -1,4 +1,6 @@
-"""What the machine tells about processes: CPU time, resident memory, children, cores. Read from /proc (Linux)."""
+"""What the machine tells about processes: CPU time, resident memory, children, cores. Read from /proc
+(Linux).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ class Placement(NamedTuple):
 
     def text(self) -> str:
         """Say it in one line."""
-        return f"server on {sorted(self.server)}, client on {sorted(self.client)}, PostgreSQL and watchers on {sorted(self.rest)}"
+        return (
+            f"cores: servers {sorted(self.server)}, client {sorted(self.client)}, "
+            f"PostgreSQL and watchers {sorted(self.rest)}"
+        )
 
 
 def placement(cores: Iterable[int]) -> Placement:
@@ -32,6 +37,11 @@ def placement(cores: Iterable[int]) -> Placement:
     if len(usable) == 2:
         return Placement(frozenset(usable[:1]), frozenset(usable[1:]), everything)
     return Placement(frozenset(usable[:1]), frozenset(usable[1:2]), frozenset(usable[2:]))
+
+
+def usable_cores() -> frozenset[int]:
+    """Return the cores this process may use."""
+    return frozenset(os.sched_getaffinity(0))
 
 
 def pin(pid: int, cores: Iterable[int]) -> None:

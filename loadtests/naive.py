@@ -1,6 +1,7 @@
-"""The naive way behind the same WebSocket stack: for each bid one transaction that locks the lot's row, a pool of ten connections,
-then a loop over the watchers. Frames as in the room protocol. Like the server it records refused bids too. It checks less (no
-accounts, no limits, no digests), which favours it; its rows are as durable (synchronous_commit on).
+"""The naive way behind the same WebSocket stack: for each bid one transaction that locks the lot's row, a
+pool of ten connections, then a loop over the watchers. Frames as in the room protocol. Like the server it
+records refused bids too. It checks less (no accounts, no limits, no digests), which favours it; its rows are
+as durable (synchronous_commit on).
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS naive;
 CREATE TABLE IF NOT EXISTS naive.lot (lot text PRIMARY KEY, seq bigint NOT NULL, price bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS naive.bid (
-    lot text NOT NULL, seq bigint NOT NULL, id uuid NOT NULL UNIQUE, amount bigint NOT NULL, accepted boolean NOT NULL,
-    at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (lot, seq));
+    lot text NOT NULL, seq bigint NOT NULL, id uuid NOT NULL UNIQUE, amount bigint NOT NULL,
+    accepted boolean NOT NULL, at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (lot, seq));
 """
 
 INSERT = "INSERT INTO naive.bid (lot, seq, id, amount, accepted) VALUES ($1, $2, $3, $4, $5)"
@@ -50,7 +51,7 @@ DECODER = msgspec.json.Decoder(Bid | Join)
 class Market:
     """All lots, behind a pool of connections."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
         self._running: set[asyncio.Task[None]] = set()
         self.watchers: dict[str, set[WSTransport]] = {}
@@ -64,17 +65,13 @@ class Market:
     async def _place(self, transport: WSTransport, bid: Bid) -> None:
         amount = int(bid.amount)
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(
-                "SELECT seq, price FROM naive.lot WHERE lot = $1 FOR UPDATE", bid.lot
-            )
+            row = await connection.fetchrow("SELECT seq, price FROM naive.lot WHERE lot = $1 FOR UPDATE", bid.lot)
             if row is None:
                 return
             seq, accepted = row["seq"] + 1, amount > row["price"]
             price = amount if accepted else row["price"]
             await connection.execute(INSERT, bid.lot, seq, bid.id, amount, accepted)
-            await connection.execute(
-                "UPDATE naive.lot SET seq = $2, price = $3 WHERE lot = $1", bid.lot, seq, price
-            )
+            await connection.execute("UPDATE naive.lot SET seq = $2, price = $3 WHERE lot = $1", bid.lot, seq, price)
         answer = {
             "t": "accepted" if accepted else "rejected",
             "id": str(bid.id),
@@ -85,9 +82,7 @@ class Market:
         _send(transport, answer if accepted else {**answer, "code": "bid_below_minimum"})
         if accepted:
             for watcher in list(self.watchers.get(bid.lot, ())):
-                _send(
-                    watcher, {"t": "change", "lot": bid.lot, "prev": seq - 1, "seq": seq, "price": bid.amount}
-                )
+                _send(watcher, {"t": "change", "lot": bid.lot, "prev": seq - 1, "seq": seq, "price": bid.amount})
 
 
 class Visitor(WSListener):

@@ -1,4 +1,6 @@
-"""Child processes of a load test: start, learn their port, pin them, end them. Only what was started here is ever ended."""
+"""Child processes of a load test: start, learn their port, pin them, end them. Only what was started here is
+ever ended.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +59,7 @@ class Child:
                         return answer
         except TimeoutError:
             pass
-        raise StartFailed(
-            f"pid {self.pid} did not get ready within {limit_s:.0f} s:\n{self.log.read_text()[-2000:]}"
-        )
+        raise StartFailed(f"pid {self.pid} did not get ready within {limit_s:.0f} s:\n{self.log.read_text()[-2000:]}")
 
     async def ask(self, line: str, limit_s: float) -> dict[str, Any]:
         """Send a line to the child's stdin and return its answer."""

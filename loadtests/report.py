@@ -55,14 +55,10 @@ def line(figure: Figure) -> str:
     asked = ""
     if figure.floor is not None:
         sign = "≤" if figure.less_is_better else "≥"
-        asked = f"{sign} {written(figure.floor)}" + (
-            f" (aim {written(figure.aim)})" if figure.aim is not None else ""
-        )
-    spread = (
-        f"[{written(min(figure.values))}–{written(max(figure.values))}]" if len(figure.values) > 1 else ""
-    )
+        asked = f"{sign} {written(figure.floor)}" + (f" (aim {written(figure.aim)})" if figure.aim is not None else "")
+    spread = f"[{written(min(figure.values))}–{written(max(figure.values))}]" if len(figure.values) > 1 else ""
     number = f"{written(figure.value)} {figure.unit}".strip()
-    text = f"  {figure.title:<66} {number:>14}  {spread:<17} {asked:<18} {figure.verdict()}"
+    text = f"  {figure.title:<74} {number:>14}  {spread:<17} {asked:<18} {figure.verdict()}"
     return text.rstrip() + (f"\n      {figure.note}" if figure.note else "")
 
 

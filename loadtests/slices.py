@@ -1,4 +1,6 @@
-"""One slice of measuring: a run of bids with the CPU time that each party used in it, repeated when others used the machine."""
+"""One slice of measuring: a run of bids with the CPU time that each party used in it, repeated when others
+used the machine.
+"""
 
 from __future__ import annotations
 

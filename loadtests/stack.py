@@ -1,4 +1,6 @@
-"""The WebSocket stack as the server under test runs it, so that echo and naive differ from it only in what stands behind."""
+"""The WebSocket stack as the server under test runs it, so that echo and naive differ from it only in what
+stands behind.
+"""
 
 from __future__ import annotations
 

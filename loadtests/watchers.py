@@ -1,10 +1,13 @@
-"""Sections D and E: what a crowd of watchers costs, how soon the last of them has a price, how much memory each takes."""
+"""Sections D and E: what a crowd of watchers costs, how soon the last of them has a price, how much memory
+each takes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -31,7 +34,9 @@ class Spread(NamedTuple):
     newest_us: float
     """Median, over changes, of: answer to the bid that made the change → last watcher has it."""
     every_us: float
-    """Median, over bids: answer to a bid → last watcher has a price at least as new; includes waiting for the tick."""
+    """Median, over bids: answer to a bid → last watcher has a price at least as new; includes waiting for the
+    tick.
+    """
     changes: int
     incomplete: int
     """Changes that some watchers skipped because a newer one was on its way."""
@@ -55,7 +60,9 @@ def spread(acks_us: dict[int, int], changes: list[SeenChange], watchers: int, ga
 
 
 def read_acks(path: Path) -> dict[int, int]:
-    """Read the client's log of answers: seq of each accepted bid → when its answer came, in microseconds since 1970."""
+    """Read the client's log of answers: seq of each accepted bid → when its answer came, in microseconds
+    since 1970.
+    """
     acks: dict[int, int] = {}
     for line in path.read_bytes().splitlines():
         at_us, _, text = line.partition(b" ")
@@ -104,31 +111,49 @@ async def _spread_at(watched: Target, watchers: LoadClient, rate: float, seconds
 
 
 def figures(
-    without: list[Slice], with_them: list[Slice], light: list[Spread], half: list[Spread]
+    without: Sequence[Slice], with_them: Sequence[Slice], light: Sequence[Spread], half: Sequence[Spread]
 ) -> list[Figure]:
     """Return what the slices say."""
     rate, alone = ([one.run.rate() for one in slices] for slices in (with_them, without))
-    found = [
-        ratios("d_with_over_without", "D  bid rate with 1,000 watchers / without", rate, alone, floor=0.65, aim=0.85),
-        Figure(
-            key="d_last_ms", title="D  commit → last of 1,000 watchers, 1,000 bids/s", values=[one.newest_us / 1e3 for one in light],
-            unit="ms", floor=30, aim=15, less_is_better=True,
+    title = "D  commit → last of 1,000 watchers"
+    newest_ms, half_ms = ([one.newest_us / 1e3 for one in runs] for runs in (light, half))
+    every_ms = [one.every_us / 1e3 for one in light]
+    changes, incomplete = [float(one.changes) for one in light], [float(one.incomplete) for one in light]
+    return [
+        ratios(
+            "d_with_over_without",
+            "D  bid rate with 1,000 watchers / without",
+            rate,
+            alone,
+            floor=0.65,
+            aim=0.85,
         ),
-        Figure(key="d_last_half_ms", title="D  commit → last of 1,000 watchers, half load", values=[one.newest_us / 1e3 for one in half], unit="ms"),
-        Figure(key="d_every_ms", title="D  any bid → last watcher, waiting for the tick included, 1,000 bids/s", values=[one.every_us / 1e3 for one in light], unit="ms"),
+        Figure(
+            key="d_last_ms",
+            title=f"{title}, 1,000 bids/s",
+            values=newest_ms,
+            unit="ms",
+            floor=30,
+            aim=15,
+            less_is_better=True,
+        ),
+        Figure(key="d_last_half_ms", title=f"{title}, half load", values=half_ms, unit="ms"),
+        Figure(key="d_every_ms", title=f"{title}, any bid, the tick included", values=every_ms, unit="ms"),
         Figure(key="d_rate", title="D  decisions a second with 1,000 watchers", values=rate, unit="/s"),
-        Figure(key="d_changes", title="D  changes that reached watchers in a run at 1,000 bids/s", values=[float(one.changes) for one in light]),
-        Figure(key="d_incomplete", title="D  of them skipped by some watcher for a newer one", values=[float(one.incomplete) for one in light]),
-    ]  # fmt: skip
-    return found
+        Figure(key="d_changes", title="D  changes in a run at 1,000 bids/s", values=changes),
+        Figure(key="d_incomplete", title="D  of them skipped by some watcher for a newer one", values=incomplete),
+    ]
 
 
-def facts(light: list[Spread], half: list[Spread]) -> list[str]:
+def facts(light: Sequence[Spread], half: Sequence[Spread]) -> list[str]:
     """Say how it was measured and whether a watcher lost its place."""
     gaps = sum(one.gaps for one in (*light, *half))
     return [
-        "D: the commit is seen from outside as the moment the bidder's client has the answer (sent right after the commit); the end is "
-        f"the moment the last of {WATCHERS:,} watchers has the change with that seq, on the same clock; frames whose prev did not fit: {gaps}",
+        (
+            "D: the commit is seen from outside as the moment the bidder's client has the answer, which is sent right "
+            f"after it; then until the last of {WATCHERS:,} watchers has the change with that seq; one clock"
+        ),
+        f"D: changes whose prev did not fit what the watcher had: {gaps}",
     ]
 
 
@@ -138,6 +163,11 @@ async def idle_memory(server_pid: int, watchers: LoadClient, before_bytes: int) 
     await asyncio.sleep(QUIET_S)
     each = (resident_bytes(server_pid) - before_bytes) / watchers.connections / 1_000
     return Figure(
-        key="e_watcher_kb", title=f"E  memory of each of {watchers.connections:,} idle watchers with its session",
-        values=[each], unit="kB", floor=30, aim=18, less_is_better=True,
-    )  # fmt: skip
+        key="e_watcher_kb",
+        title=f"E  memory of each of {watchers.connections:,} idle watchers with its session",
+        values=[each],
+        unit="kB",
+        floor=30,
+        aim=18,
+        less_is_better=True,
+    )

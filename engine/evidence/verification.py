@@ -145,13 +145,15 @@ async def verify_log(
     verdict.checkpoints = len(checkpoints)
     for shard in range(SHARDS):
         await _verify_shard(shard, read_shard, walk, verdict, heads, promised, progress)
-    for (stream, stream_seq), _ in walk.digests_wanted.items():
+    for stream, stream_seq in walk.digests_wanted:
         verdict.findings.append(
             Finding(f"{stream} event {stream_seq}", "a snapshot promises it, but the log ends before it")
         )
-    for (shard, seq), _ in promised.items():
+    for shard, seq in promised:
         verdict.findings.append(
-            Finding(f"shard {shard} seq {seq}", "a checkpoint promises it, but the log does not hold it: rows were cut off")
+            Finding(
+                f"shard {shard} seq {seq}", "a checkpoint promises it, but the log does not hold it: rows were cut off"
+            )
         )
     verdict.lots = sum(name.startswith(LOT_STREAM) for name in walk.streams)
     return verdict

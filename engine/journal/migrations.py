@@ -33,12 +33,8 @@ async def migrate(dsn: str, directories: Sequence[Path] = (JOURNAL_MIGRATIONS,))
                 " applied_at timestamptz NOT NULL DEFAULT now())"
             )
             done = {row["name"]: row["digest"] for row in await connection.fetch("SELECT name, digest FROM migration")}
-            applied = []
-            for directory in directories:
-                for path in sorted(directory.glob("*.sql")):
-                    if await _apply(connection, path, done):
-                        applied.append(_name_of(path))
-            return applied
+            paths = [path for directory in directories for path in sorted(directory.glob("*.sql"))]
+            return [_name_of(path) for path in paths if await _apply(connection, path, done)]
     finally:
         await connection.close()
 

@@ -23,9 +23,7 @@ class Reader:
 
     async def lot_events(self, lot_id: LotId, after_seq: int = 0, limit: int = PAGE_MAX) -> list[Record]:
         """Return a page of a lot's records after `after_seq`, oldest first, at most `PAGE_MAX`."""
-        rows = await self._pool.fetch(
-            QUERIES["read_stream"], lot_stream(lot_id), after_seq, min(limit, PAGE_MAX)
-        )
+        rows = await self._pool.fetch(QUERIES["read_stream"], lot_stream(lot_id), after_seq, min(limit, PAGE_MAX))
         return [record_of(row) for row in rows]
 
     async def lot_tail(self, lot_id: LotId, limit: int) -> list[Record]:

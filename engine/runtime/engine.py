@@ -208,9 +208,7 @@ class Engine:
                 await self._side_journal.alive(self.owner, self.clock.now_us())
                 for lot_id in list(due)[:SNAPSHOTS_PER_BEAT]:
                     state, chain = due.pop(lot_id)
-                    await self._side_journal.save_snapshot(
-                        lot_stream(lot_id), state.seq, encode_state(state), chain
-                    )
+                    await self._side_journal.save_snapshot(lot_stream(lot_id), state.seq, encode_state(state), chain)
         except JournalUnavailable:
             log.warning("sign_of_life_failed")
 

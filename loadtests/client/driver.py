@@ -1,4 +1,6 @@
-"""Drives a load client process: its commands and its answers with types. `client.c` documents the commands."""
+"""Drives a load client process: its commands and its answers with types. `client.c` documents the
+commands.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class ClientFailed(Exception):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One run of bids. `answers` are those within the counted seconds, `all` includes settling and draining."""
+    """One run of bids. `answers` are those within the counted seconds, `all` includes settling and
+    draining.
+    """
 
     seconds: float
     answers: int
@@ -63,8 +67,8 @@ class Run(msgspec.Struct, frozen=True):
         """
         if self.errors or self.closed or self.strange or self.all != self.sent:
             raise ClientFailed(
-                f"{self.sent} sent, {self.all} answered, {self.strange} answers to nothing, {self.errors} errors, "
-                f"{self.closed} connections closed: {self.first_error}"
+                f"{self.sent} sent, {self.all} answered, {self.strange} answers to nothing, "
+                f"{self.errors} errors, {self.closed} connections closed: {self.first_error}"
             )
         return self
 
@@ -85,6 +89,13 @@ class Seen(msgspec.Struct, frozen=True):
     """Frames whose `prev` was not the frame before."""
     closed: int
     changes: list[SeenChange]
+
+
+class Tally(msgspec.Struct):
+    """What a client was told in all its runs."""
+
+    accepted: int = 0
+    rejected: int = 0
 
 
 class _Ready(msgspec.Struct):
@@ -114,7 +125,7 @@ def compiled_client() -> Path | None:
     if not program.exists():
         fresh = program.with_suffix(f".{os.getpid()}")
         done = subprocess.run(
-            [compiler, "-O2", "-o", str(fresh), str(SOURCE)], capture_output=True, timeout=120
+            [compiler, "-O2", "-o", str(fresh), str(SOURCE)], check=False, capture_output=True, timeout=120
         )
         if done.returncode:
             return None
@@ -131,6 +142,7 @@ class LoadClient:
         self.ids = ids
         """How every command id of this client begins."""
         self.pid = process.pid
+        self.told = Tally()
 
     @classmethod
     async def start(
@@ -166,13 +178,11 @@ class LoadClient:
         client.ids = ready.ids
         return client
 
-    async def closed(
-        self, seconds: float, *, settle: float, some: range | None = None, log: Path | None = None
-    ) -> Run:
+    async def closed(self, seconds: float, *, settle: float, some: range | None = None, log: Path | None = None) -> Run:
         """Keep one bid in flight on each connection of `some` (default: all)."""
         chosen = some or range(self.connections)
         line = f"closed {seconds} {settle} {chosen.start} {chosen.stop} {log or '-'}"
-        return msgspec.json.decode(await self._ask(line, seconds + settle + 15), type=Run)
+        return self._noted(await self._ask(line, seconds + settle + 15))
 
     async def open(
         self,
@@ -185,10 +195,12 @@ class LoadClient:
         start_us: int = 0,
         wait_s: float = 0.0,
     ) -> Run:
-        """Send a bid every 1/rate s, round the connections of `some`, from `start_us` (0: now; `wait_s` until then)."""
+        """Send a bid every 1/rate s, round the connections of `some`, from `start_us` (0: now; `wait_s` until
+        then).
+        """
         chosen = some or range(self.connections)
         line = f"open {seconds} {settle} {chosen.start} {chosen.stop} {log or '-'} {rate} {start_us}"
-        return msgspec.json.decode(await self._ask(line, wait_s + seconds + settle + 15), type=Run)
+        return self._noted(await self._ask(line, wait_s + seconds + settle + 15))
 
     async def join(self) -> None:
         """Let every connection watch its lot.
@@ -209,6 +221,12 @@ class LoadClient:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
+
+    def _noted(self, answer: bytes) -> Run:
+        run = msgspec.json.decode(answer, type=Run)
+        self.told.accepted += run.accepted
+        self.told.rejected += run.rejected
+        return run
 
     async def _ask(self, command: str, limit_s: float) -> bytes:
         assert self._process.stdin is not None

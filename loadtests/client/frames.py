@@ -27,11 +27,7 @@ class FrameTooLong(Exception):
 def masked(opcode: int, payload: bytes, mask: bytes) -> bytes:
     """Return a client's frame of less than 64 KiB; `mask` is 4 bytes."""
     size = len(payload)
-    head = (
-        bytes((0x80 | opcode, 0x80 | size))
-        if size < 126
-        else bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2, "big")
-    )
+    head = bytes((0x80 | opcode, 0x80 | size)) if size < 126 else bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2, "big")
     pad = (mask * (size // 4 + 1))[:size]
     hidden = (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(size, "big")
     return head + mask + hidden

@@ -1,4 +1,6 @@
-"""The load client in Python, for machines without a compiler: same commands and answers as client.c, about five times dearer."""
+"""The load client in Python, for machines without a compiler: same commands and answers as client.c, about
+five times dearer.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,7 @@ NOT_SENT: Final = -1.0
 class Tally:
     """What one run has counted so far."""
 
-    def __init__(
-        self, start_s: float, seconds: float, settle_s: float, *, looping: bool, log: TextIO | None
-    ) -> None:
+    def __init__(self, start_s: float, seconds: float, settle_s: float, *, looping: bool, log: TextIO | None) -> None:
         self.from_s = start_s + settle_s
         self.until_s = self.from_s + seconds
         self.looping = looping
@@ -213,9 +213,7 @@ async def run_bids(crowd: Crowd, words: list[str]) -> dict[str, Any]:
     return tally.answer(seconds)
 
 
-async def _send_on_schedule(
-    crowd: Crowd, chosen: list[Link], tally: Tally, start_s: float, rate: float
-) -> None:
+async def _send_on_schedule(crowd: Crowd, chosen: list[Link], tally: Tally, start_s: float, rate: float) -> None:
     links = itertools.cycle(chosen)
     for number in itertools.count():
         due_s = start_s + number / rate

@@ -1,6 +1,8 @@
-"""A bidder's seat in a room as a careful client keeps it: what it saw, what it asked, what it was told. Pure: frames in, frames out.
+"""A bidder's seat in a room as a careful client keeps it: what it saw, what it asked, what it was told. Pure:
+frames in, frames out.
 
-It resumes where it was, asks again with the same id what was not answered, and notes every break of the protocol's promises.
+It resumes where it was, asks again with the same id what was not answered, and notes every break of the
+protocol's promises.
 """
 
 from __future__ import annotations
@@ -28,9 +30,13 @@ class Seat:
         self.phase = ""
         self.rows: dict[int, Frame] = {}
         self.excused: set[int] = set()
-        """Frames that said themselves that they leave rows out (`skipped`, or a snapshot in place of a resume)."""
+        """Frames that said themselves that they leave rows out (`skipped`, or a snapshot in place of a
+        resume).
+        """
         self.open_bids: dict[str, Frame] = {}
         """Sent and not answered, by id."""
+        self.last_answered: Frame | None = None
+        """A bid that has its answer; sent again it must get the same one."""
         self.told: list[Told] = []
         self._to_repeat: list[Frame] = []
         self._code: str | None = None
@@ -87,6 +93,8 @@ class Seat:
         told = told_by(frame)
         if told is not None:
             self.told.append(told)
+        if told is not None and bid is not None:
+            self.last_answered = bid
             self.leading = frame.get("leading", self.leading)
 
     def _snapshot(self, frame: Frame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +14,8 @@ import msgspec
 from loadtests.client.seat import Seat
 
 RETRY_S: Final = 0.05
+REPEATED: Final = 0.05
+"""How often a bid that was answered is sent again, as if the answer had been lost."""
 BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -20,7 +23,12 @@ class Sitting:
     """One bidder in one room of a server that may die at any moment."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, live_url: Callable[[], str], token: str, lot: str, dice: random.Random
+        self,
+        session: aiohttp.ClientSession,
+        live_url: Callable[[], str],
+        token: str,
+        lot: str,
+        dice: random.Random,
     ) -> None:
         """`live_url` says where the server listens now; `dice` draws pauses and amounts."""
         self.seat = Seat(lot)
@@ -31,10 +39,8 @@ class Sitting:
     async def run(self) -> None:
         """Sit until cancelled."""
         while True:
-            try:
+            with contextlib.suppress(*BROKEN):
                 await self._visit()
-            except BROKEN:
-                pass
             await asyncio.sleep(RETRY_S)
 
     async def _visit(self) -> None:
@@ -62,6 +68,8 @@ class Sitting:
             seat = self.seat
             for frame in seat.again():
                 await _send(room, frame)
+            if seat.last_answered is not None and self._dice.random() < REPEATED:
+                await _send(room, seat.last_answered)
             if self.bidding and not seat.open_bids and not seat.leading and seat.minimum is not None:
                 await _send(room, seat.bid(seat.minimum + self._dice.randrange(3)))
 

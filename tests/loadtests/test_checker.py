@@ -83,7 +83,7 @@ def test_answers_off_the_record_are_not_held_against_the_log() -> None:
 
 
 def test_a_view_must_have_every_public_row_and_no_other() -> None:
-    public = [{"seq": seq, "price": str(seq)} for seq in (2, 3, 5)]
+    public: list[dict[str, Any]] = [{"seq": seq, "price": str(seq)} for seq in (2, 3, 5)]
     whole = {row["seq"]: row for row in public}
     assert check_view("a", whole, public, first_seq=1, last_seq=6) == []
     assert "missed 1 rows, the first is 3" in check_view("a", {2: public[0], 5: public[2]}, public, 1, 6)[0]

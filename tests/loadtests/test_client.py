@@ -1,4 +1,6 @@
-"""Both load clients, in C and in Python, against the real echo process and against a server that misbehaves."""
+"""Both load clients, in C and in Python, against the real echo process and against a server that
+misbehaves.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,13 @@ class Clerk(WSListener):
             return
         self._number += 1
         accepted = {"t": "accepted", "id": message["id"], "lot": message["lot"], "seq": self._number}
-        refused = {"t": "rejected", "id": message["id"], "lot": message["lot"], "code": "late", "seq": self._number}
+        refused = {
+            "t": "rejected",
+            "id": message["id"],
+            "lot": message["lot"],
+            "code": "late",
+            "seq": self._number,
+        }
         match self._plan.get(self._number, "accept"):
             case "accept":
                 self._send(transport, accepted)
@@ -127,7 +135,11 @@ async def test_answers_are_sorted_by_kind_and_logged(kind: str, tmp_path: Path) 
     assert (run.rejected, run.undecided, run.accepted) == (1, 1, run.sent - 2)
     assert run.codes == {"late": 1, "busy": 1}
     lines = log.read_bytes().splitlines()
-    assert [msgspec.json.decode(line.partition(b" ")[2])["t"] for line in lines[:3]] == ["accepted", "rejected", "rejected"]
+    assert [msgspec.json.decode(line.partition(b" ")[2])["t"] for line in lines[:3]] == [
+        "accepted",
+        "rejected",
+        "rejected",
+    ]
     assert all(int(line.partition(b" ")[0]) > 1_700_000_000_000_000 for line in lines)
 
 
@@ -165,7 +177,10 @@ async def test_a_refused_upgrade_is_an_error_at_the_start(kind: str) -> None:
     try:
         with pytest.raises(ClientFailed):
             await LoadClient.start(
-                server.sockets[0].getsockname()[1], [Connection("token", "a")], program=program(kind), cores=CORES
+                server.sockets[0].getsockname()[1],
+                [Connection("token", "a")],
+                program=program(kind),
+                cores=CORES,
             )
     finally:
         server.close()

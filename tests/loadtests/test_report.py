@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from loadtests.report import Figure, json_line, ratios, table
-from loadtests.watchers import spread
 from loadtests.client.driver import SeenChange
 from loadtests.machine import placement
+from loadtests.report import Figure, json_line, ratios, table
+from loadtests.watchers import spread
 
 
 def test_ratios_are_taken_round_by_round() -> None:

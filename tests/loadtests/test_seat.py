@@ -54,9 +54,20 @@ def test_open_bids_are_sent_again_with_the_same_id_until_they_are_answered() -> 
     busy = {"t": "rejected", "id": bid["id"], "lot": "a", "code": "busy", "retry": "same_id", "seq": None}
     assert seat.frame(busy) == []
     assert (seat.again(), seat.again()) == ([bid], [])
-    accepted = {"t": "accepted", "id": bid["id"], "lot": "a", "seq": 11, "at_us": 1, "digest": "d", "price": "300"}
+    accepted = {
+        "t": "accepted",
+        "id": bid["id"],
+        "lot": "a",
+        "seq": 11,
+        "at_us": 1,
+        "digest": "d",
+        "price": "300",
+    }
     assert seat.frame({**accepted, "leading": True}) == []
     assert (seat.open_bids, [told.seq for told in seat.told], seat.leading) == ({}, [11], True)
+    assert seat.last_answered == bid
+    seat.frame({**accepted, "leading": False})
+    assert ([told.seq for told in seat.told], seat.leading) == ([11, 11], True)
 
 
 def test_it_knows_whether_it_leads() -> None:

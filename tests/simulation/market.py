@@ -206,11 +206,15 @@ class Market:
         while True:
             round_number += 1
             grouped = number % 4 < 2
-            lot_id = LotId(f"g{number // 4}-{round_number}.{number % 4 + 1}" if grouped else f"lot{number}-{round_number}")
+            lot_id = LotId(
+                f"g{number // 4}-{round_number}.{number % 4 + 1}" if grouped else f"lot{number}-{round_number}"
+            )
             self.outcome.lots += 1
             clock = VirtualClock()
             terms = random_terms(self.chance, clock.now_us(), grouped=grouped)
-            await self._insist(lot_id, PublishLot(terms=terms, subject=SUBJECT, seller_id=PartyId("seller")), "operator")
+            await self._insist(
+                lot_id, PublishLot(terms=terms, subject=SUBJECT, seller_id=PartyId("seller")), "operator"
+            )
             parties = [PartyId(f"p{number}-{bidder}") for bidder in range(self.plan.bidders)]
             for party in parties:
                 await self._insist(lot_id, AdmitBidder(bidder_id=party), "operator")
@@ -305,9 +309,7 @@ class Conversation:
                 return
             asyncio.get_running_loop().call_later(market.chance.expovariate(1 / 0.01), self._hear, receipt)
 
-        engine.writer.submit(
-            Envelope(self.lot_id, self.command, self.command_id, self.digest, self.actor, None, reply)
-        )
+        engine.writer.submit(Envelope(self.lot_id, self.command, self.command_id, self.digest, self.actor, None, reply))
 
     def _hear(self, receipt: Receipt) -> None:
         market = self.market

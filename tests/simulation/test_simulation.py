@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from engine.bus.local import Envelope
+from engine.evidence.receipts import Receipt, refused
 from engine.rules.auction import bidding
 from engine.rules.auction.state import LotState
 from engine.rules.rejections import Reject
-from engine.runtime import writer as writer_module
 from engine.runtime.book import Batch, Book
 from engine.runtime.writer import Writer
 from engine.values import InstantUs
@@ -70,10 +71,10 @@ def state_kept_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
 def doubt_taken_for_failure(patch: pytest.MonkeyPatch) -> None:
     """After a doubt the client is told "refused" for good instead of looking into the log."""
 
-    async def refuse(self: Writer, envelopes: list[writer_module.Envelope]) -> None:
+    async def refuse(self: Writer, envelopes: list[Envelope]) -> None:
         for envelope in envelopes:
-            receipt = writer_module.refused(envelope.lot_id, envelope.command_id, Reject.WRONG_PHASE)
-            envelope.reply(writer_module.Receipt(receipt.decision, receipt.lot_id, receipt.command_id, seq=10**9))
+            receipt = refused(envelope.lot_id, envelope.command_id, Reject.WRONG_PHASE)
+            envelope.reply(Receipt(receipt.decision, receipt.lot_id, receipt.command_id, seq=10**9))
 
     patch.setattr(Writer, "_answer_from_log", refuse)
 
@@ -86,7 +87,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 def repeated_command_decided_again(patch: pytest.MonkeyPatch) -> None:
     decide = Book.decide
 
-    def forgetful(self: Book, envelope: writer_module.Envelope, batch: Batch) -> None:
+    def forgetful(self: Book, envelope: Envelope, batch: Batch) -> None:
         lot = self._lots.get(envelope.lot_id)
         if lot is not None:
             lot.commands.clear()
@@ -105,7 +106,7 @@ def late_bid_taken(patch: pytest.MonkeyPatch) -> None:
     """A bid is decided before the deadline that fell before it, and its own time is not looked at."""
     decide, mark = Book.decide, Book._mark_deadlines
 
-    def hasty(self: Book, envelope: writer_module.Envelope, batch: Batch) -> None:
+    def hasty(self: Book, envelope: Envelope, batch: Batch) -> None:
         patch.setattr(Book, "_mark_deadlines", lambda self, *arguments: None)
         try:
             decide(self, envelope, batch)
@@ -141,4 +142,3 @@ def test_a_planted_bug_is_caught(plant: Callable[[pytest.MonkeyPatch], None], mo
         except (Broken, AssertionError, KeyError):
             return
     pytest.fail("twelve seeds did not see the bug")
-

@@ -110,7 +110,11 @@ class Watcher:
         opens_us = event.ended_at_us - before.terms.closing.window_us()
         for from_us, to_us in self.unserved_us[-50:]:
             overlap_us = min(to_us, event.ended_at_us) - max(from_us, opens_us)
-            _expect(overlap_us <= CLOCK_SLACK_US, f"P5: ended though nobody served for {overlap_us} us of its window", record)
+            _expect(
+                overlap_us <= CLOCK_SLACK_US,
+                f"P5: ended though nobody served for {overlap_us} us of its window",
+                record,
+            )
         if isinstance(event, LotSold):
             self.sold += 1
             _expect(event.winner_id == before.leader and event.price == before.price, "sold to somebody else", record)
@@ -159,4 +163,6 @@ def _expected_end(before: LotState, event: BidAccepted, at_us: int) -> int | Non
 
 def _expect(holds: bool, promise: str, record: Record) -> None:
     if not holds:
-        raise Broken(f"{promise}: {record.stream} event {record.stream_seq} ({record.type}) at {record.at_us} {record.body!r}")
+        raise Broken(
+            f"{promise}: {record.stream} event {record.stream_seq} ({record.type}) at {record.at_us} {record.body!r}"
+        )

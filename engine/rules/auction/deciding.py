@@ -112,9 +112,7 @@ def _end(state: LotState, ended_at_us: InstantUs) -> e.LotSold | e.LotPassed:
         return e.LotPassed(reason=e.PassReason.NO_BID, ended_at_us=ended_at_us)
     if not state.reserve_met:
         return e.LotPassed(reason=e.PassReason.RESERVE_NOT_MET, ended_at_us=ended_at_us)
-    return e.LotSold(
-        winner_id=state.leader, code=state.codes[state.leader], price=state.price, ended_at_us=ended_at_us
-    )
+    return e.LotSold(winner_id=state.leader, code=state.codes[state.leader], price=state.price, ended_at_us=ended_at_us)
 
 
 def _admit(state: LotState, command: c.AdmitBidder) -> Decision:
@@ -224,4 +222,4 @@ def _void(state: LotState, command: c.VoidLot) -> Decision:
 
 
 def _is_reason(text: str) -> bool:
-    return 0 < len(text.strip()) and len(text) <= REASON_LENGTH_MAX
+    return len(text.strip()) > 0 and len(text) <= REASON_LENGTH_MAX

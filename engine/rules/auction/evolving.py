@@ -85,9 +85,7 @@ def _next(state: LotState, event: e.Event, at_us: InstantUs) -> LotState:
         case e.BidRejected():
             return replace(state, seq=seq, last_at_us=at_us, rejected=state.rejected + 1)
         case e.BidderAdmitted():
-            return replace(
-                state, seq=seq, last_at_us=at_us, codes={**state.codes, event.bidder_id: event.code}
-            )
+            return replace(state, seq=seq, last_at_us=at_us, codes={**state.codes, event.bidder_id: event.code})
         case e.LotOpened():
             return replace(
                 state,
@@ -98,9 +96,7 @@ def _next(state: LotState, event: e.Event, at_us: InstantUs) -> LotState:
                 closes_at_us=event.closes_at_us,
             )
         case e.LimitedPeriodStarted():
-            return replace(
-                state, seq=seq, last_at_us=at_us, phase=Phase.LIMITED, closes_at_us=event.closes_at_us
-            )
+            return replace(state, seq=seq, last_at_us=at_us, phase=Phase.LIMITED, closes_at_us=event.closes_at_us)
         case e.ClosingShifted():
             return replace(
                 state,

@@ -45,7 +45,8 @@ def challenge(state: LotState, amount: Amount | None, maximum: Amount | None) ->
 
 def price_after_raise(state: LotState, maximum: Amount) -> Amount:
     """Return the price after the leader raised his maximum: a price capped by the old one rises to the full increment,
-    a secret reserve now covered becomes the price; otherwise nothing changes."""
+    a secret reserve now covered becomes the price; otherwise nothing changes.
+    """
     assert state.price is not None
     price = state.price
     rival = state.runner_up_maximum

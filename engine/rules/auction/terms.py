@@ -6,11 +6,12 @@ Parameters and their sources: docs/RULES.md.
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
 
-from engine.values import CNY, AMOUNT_MAX, Amount, Currency, DurationUs, InstantUs
+from engine.values import AMOUNT_MAX, CNY, Amount, Currency, DurationUs, InstantUs
 
 RULE_VERSION: Final = "english/1"
 LADDER_STEPS_MAX: Final = 40
@@ -180,12 +181,16 @@ def _increment_problems(increment: Increment) -> list[str]:
             if any(not 0 < step <= AMOUNT_MAX for _, step in steps):
                 return ["increment: out_of_range"]
             prices = [price for price, _ in steps]
-            return [] if all(a < b for a, b in zip(prices, prices[1:], strict=False)) else ["increment: ladder_not_ascending"]
+            return [] if all(low < high for low, high in pairwise(prices)) else ["increment: ladder_not_ascending"]
 
 
 def _closing_problems(closing: Closing) -> list[str]:
     found = []
-    ways = [closing.closes_at_us is not None, closing.first_bid_clock_us is not None, closing.free_period_us is not None]
+    ways = [
+        closing.closes_at_us is not None,
+        closing.first_bid_clock_us is not None,
+        closing.free_period_us is not None,
+    ]
     if sum(ways) != 1:
         found.append("closing: exactly_one_way")
     if (closing.free_period_us is None) != (closing.limited_cycle_us is None):

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from engine.rules.auction.events import BidAccepted, PassReason
 from engine.rules.auction.groups import group_shifts
 from engine.rules.auction.state import Phase
 from engine.rules.auction.terms import Closing, ExtensionFrom, ExtensionScope, FixedIncrement, Reserve, Terms
 from engine.values import Amount, DurationUs, LotId
-from msgspec.structs import replace
 from tests.engine.rules.transcript import Session, at, fixed_terms
 
 
 @pytest.mark.parametrize(
     "bid_at, closes",
-    [("09:54:59.999999", "10:00:00"), ("09:55:00", "10:00:00"), ("09:55:00.000001", "10:00:00.000001"), ("09:59:59", "10:04:59")],
+    [
+        ("09:54:59.999999", "10:00:00"),
+        ("09:55:00", "10:00:00"),
+        ("09:55:00.000001", "10:00:00.000001"),
+        ("09:59:59", "10:04:59"),
+    ],
 )
-def test_court_style_a_bid_in_the_last_five_minutes_moves_the_end_to_bid_time_plus_five(bid_at: str, closes: str) -> None:
+def test_court_style_a_bid_in_the_last_five_minutes_moves_the_end_to_bid_time_plus_five(
+    bid_at: str, closes: str
+) -> None:
     session = Session(fixed_terms(), "A")
     session.bid(bid_at, "A", 1000)
     assert session.closes() == closes
@@ -133,7 +140,9 @@ def test_no_bid_means_passed() -> None:
 def test_lots_of_a_group_close_one_after_another() -> None:
     terms = fixed_terms(closing={"extension_scope": ExtensionScope.GROUP})
     first = Session(terms, "A").lot
-    lots = [replace(first, lot_id=LotId(f"sale.{number}")) for number in (1, 2, 3)] + [replace(first, lot_id=LotId("other.2"))]
+    lots = [replace(first, lot_id=LotId(f"sale.{number}")) for number in (1, 2, 3)] + [
+        replace(first, lot_id=LotId("other.2"))
+    ]
     event = BidAccepted(
         bidder_id=first.seller_id, code="1", kind="bid", amount=Amount(1), maximum=None, price=Amount(1),  # type: ignore[arg-type]
         price_changed=True, leader_code="1", automatic=False, closes_at_us=at("10:03"), extended=True,

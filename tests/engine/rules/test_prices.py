@@ -19,9 +19,7 @@ from engine.rules.rejections import RETRY, Reject
 from engine.values import Amount
 from tests.engine.rules.transcript import SELLER, Session, at, fixed_terms
 
-LADDER = LadderIncrement(
-    steps=((Amount(0), Amount(5)), (Amount(100), Amount(25)), (Amount(500), Amount(100)))
-)
+LADDER = LadderIncrement(steps=((Amount(0), Amount(5)), (Amount(100), Amount(25)), (Amount(500), Amount(100))))
 
 
 @pytest.mark.parametrize(

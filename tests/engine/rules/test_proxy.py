@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.rules.auction.state import Phase
@@ -10,7 +12,7 @@ from engine.values import Amount
 from tests.engine.rules.transcript import Session, at, fixed_terms
 
 
-def proxies(*bidders: str, **more: object) -> Session:
+def proxies(*bidders: str, **more: Any) -> Session:
     return Session(fixed_terms(proxy=True, **more), *(bidders or ("A", "B", "C")))
 
 

@@ -34,7 +34,9 @@ def at(clock: str) -> InstantUs:
     hours, minutes, *more = rest.split(":")
     seconds = float(more[0]) if more else 0.0
     micros = round(seconds * 1_000_000)
-    return InstantUs(DAY_US + int(day or 0) * 86_400_000_000 + (int(hours) * 3600 + int(minutes) * 60) * 1_000_000 + micros)
+    return InstantUs(
+        DAY_US + int(day or 0) * 86_400_000_000 + (int(hours) * 3600 + int(minutes) * 60) * 1_000_000 + micros
+    )
 
 
 def fixed_terms(*, opens: str = "09:00", closes: str = "10:00", extension_s: int | None = 300, **more: object) -> Terms:
@@ -56,7 +58,9 @@ class Session:
         self.state: LotState | None = None
         self.events: list[Event] = []
         published_at_us = InstantUs(terms.closing.opens_at_us - 86_400_000_000)
-        self.send(PublishLot(terms=terms, subject=Subject(title_zh="测", title_en="T"), seller_id=SELLER), published_at_us)
+        self.send(
+            PublishLot(terms=terms, subject=Subject(title_zh="测", title_en="T"), seller_id=SELLER), published_at_us
+        )
         for bidder in bidders:
             self.send(AdmitBidder(bidder_id=PartyId(bidder)), published_at_us)
 
@@ -76,7 +80,9 @@ class Session:
         while self.state is not None and (due_us := next_deadline(self.state)) is not None and due_us <= at_us:
             self._decide(ReachDeadline(due_us=due_us), due_us)
 
-    def bid(self, clock: str, bidder: str, amount: int | None = None, *, maximum: int | None = None, confirm: bool = False) -> str:
+    def bid(
+        self, clock: str, bidder: str, amount: int | None = None, *, maximum: int | None = None, confirm: bool = False
+    ) -> str:
         """Bid and return what happened: `"1100 A"` (price and leader) or the code of the refusal."""
         bid = PlaceBid(
             bidder_id=PartyId(bidder),

@@ -1,0 +1,47 @@
+# Every target sets itself up: a virtual environment in .venv, everything else under var/. Nothing outside this directory is changed,
+# except that root on Debian gets Chromium for the browser tests.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+
+.PHONY: help setup run test lint test-js test-python bench screenshots simulate kill-rounds clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## Make the virtual environment (done by every other target)
+	@tools/setup.sh runtime
+
+run: setup  ## Open the market with demonstration lots and a live session
+	@exec .venv/bin/ortoo demo
+
+test: ## Lint, types, import rules, JavaScript and all Python tests
+	@tools/setup.sh dev
+	@$(MAKE) --no-print-directory lint test-js test-python
+
+lint:
+	@tools/setup.sh dev
+	@echo "== lint, types, import rules"
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check -q . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache
+
+test-js:
+	@echo "== JavaScript" && node --test tests/js/
+
+test-python:
+	@tools/setup.sh dev && tools/setup.sh browser
+	@echo "== Python" && $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 --dist loadfile
+
+bench: setup  ## Print the benchmark (about six minutes)
+	@tools/setup.sh dev && $(PY) -m loadtests.bench
+
+simulate:  ## The long simulation: 1,000,000 bids with crashes
+	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000
+
+kill-rounds:  ## 50 rounds of kill -9 on the real process and on PostgreSQL under load
+	@tools/setup.sh dev && $(PY) -m loadtests.kill_rounds --rounds 50
+
+screenshots:  ## Render the README's pictures from the running product
+	@tools/setup.sh dev && tools/setup.sh browser && $(PY) -m tests.browser.screenshots
+
+clean:  ## Remove the virtual environment and the demonstration data
+	rm -rf .venv var
