@@ -88,3 +88,9 @@ async def _create(server: embedded.EmbeddedPostgres) -> str:
     finally:
         await connection.close()
     return server.dsn(name)
+
+
+@pytest.fixture(scope="session")
+def migrate_all() -> Callable[[str], None]:
+    """A function that brings the database at an address up to date; call it outside the event loop."""
+    return lambda dsn: (asyncio.run(migrate(dsn, all_migrations())), None)[1]
