@@ -57,7 +57,7 @@ def _published(lot_id: LotId, event: e.LotPublished, at_us: InstantUs) -> LotSta
 
 
 # Which phases an event may follow; absent: every phase that is not final.
-_FOLLOWS: dict[type[e.Event], frozenset[Phase]] = {
+FOLLOWS: dict[type[e.Event], frozenset[Phase]] = {
     e.LotWithdrawn: frozenset({Phase.SCHEDULED, Phase.PAUSED}),
     e.LotOpened: frozenset({Phase.SCHEDULED}),
     e.LimitedPeriodStarted: frozenset({Phase.OPEN}),
@@ -73,7 +73,7 @@ _FOLLOWS: dict[type[e.Event], frozenset[Phase]] = {
 
 
 def _may_follow(phase: Phase, event: e.Event) -> bool:
-    allowed = _FOLLOWS.get(type(event))
+    allowed = FOLLOWS.get(type(event))
     return allowed is None or phase in allowed
 
 
@@ -222,7 +222,17 @@ def _ended(
     seq: int,
     at_us: InstantUs,
 ) -> LotState:
-    ended = replace(state, seq=seq, last_at_us=at_us, ended_at_us=at_us, resumes_at_us=None)
+    ended = replace(
+        state,
+        seq=seq,
+        last_at_us=at_us,
+        ended_at_us=at_us,
+        resumes_at_us=None,
+        halted_at_us=None,
+        halted_phase=None,
+        halted_kind=None,
+        halted_reason="",
+    )
     match event:
         case e.LotSold():
             return replace(ended, phase=Phase.SOLD, winner=event.winner_id, ended_at_us=event.ended_at_us)
