@@ -10,8 +10,8 @@ import pytest
 
 from engine.rules.auction import commands as c
 from engine.rules.auction.deciding import decide
-from engine.rules.auction.evolving import FOLLOWS, IllegalTransition, evolve
 from engine.rules.auction.events import WIRE_NAMES, LotPublished
+from engine.rules.auction.evolving import FOLLOWS, IllegalTransition, evolve
 from engine.rules.auction.state import Accepted, LotState, Phase
 from engine.values import Amount, DurationUs, InstantUs, PartyId
 from tests.engine.rules.test_free_and_limited import dynamic
@@ -42,7 +42,9 @@ def moves_seen() -> set[tuple[str, str]]:
         due_us = next_deadline(state)
         now_us = InstantUs(max(state.last_at_us, at("09:59:59")) if due_us is None else max(state.last_at_us, due_us))
         options = [(command, state.last_at_us) for command in commands]
-        options.append((c.RecordOutage(from_us=state.last_at_us, to_us=InstantUs(now_us + 10**9)), InstantUs(now_us + 10**9)))
+        options.append(
+            (c.RecordOutage(from_us=state.last_at_us, to_us=InstantUs(now_us + 10**9)), InstantUs(now_us + 10**9))
+        )
         if due_us is not None:
             options.append((c.ReachDeadline(due_us=due_us), now_us))
         for command, at_us in options:
@@ -54,7 +56,14 @@ def moves_seen() -> set[tuple[str, str]]:
             after = evolve(state, LOT, decision.event, at_us)
             if after.phase is not state.phase:
                 seen.add((state.phase.value, after.phase.value))
-            key = (after.phase, after.halted_phase, after.leader, after.resumes_at_us, bool(after.codes), after.free_ends_at_us is None)
+            key = (
+                after.phase,
+                after.halted_phase,
+                after.leader,
+                after.resumes_at_us,
+                bool(after.codes),
+                after.free_ends_at_us is None,
+            )
             if key not in known:
                 known.add(key)
                 frontier.append(after)
