@@ -31,7 +31,7 @@ FAR_US: Final = 86_400_000_000
 """The lots close in a day: an outage moves their end and interrupts nothing."""
 LOAD_ANSWERS: Final = 200
 """Answers between two kills, so that each kill comes under load."""
-BACK_S: Final = 60.0
+BACK_S: Final = 30.0
 """How long a round may take before the test gives up."""
 SETTLE_S: Final = 20.0
 """How long the last open bids may take to be answered."""
@@ -98,8 +98,13 @@ async def hold(ground: Stand, market: Market, plan: Plan) -> Outcome:
         ]
         tasks = [asyncio.create_task(sitting.run()) for sitting in sittings]
         try:
-            back_s = await _rounds(ground, sittings, plan, dice)
-            problems = await _calm_down(sittings)
+            back_s: dict[str, list[float]] = {"server": [], "database": []}
+            problems = []
+            try:
+                await _rounds(ground, sittings, plan, dice, back_s)
+            except TimeoutError as error:
+                problems.append(f"after {sum(map(len, back_s.values()))} rounds: {error}")
+            problems += await _calm_down(sittings)
         finally:
             for task in tasks:
                 task.cancel()
@@ -108,9 +113,8 @@ async def hold(ground: Stand, market: Market, plan: Plan) -> Outcome:
 
 
 async def _rounds(
-    ground: Stand, sittings: Sequence[Sitting], plan: Plan, dice: random.Random
-) -> dict[str, list[float]]:
-    back_s: dict[str, list[float]] = {"server": [], "database": []}
+    ground: Stand, sittings: Sequence[Sitting], plan: Plan, dice: random.Random, back_s: dict[str, list[float]]
+) -> None:
     for number in range(1, plan.rounds + 1):
         await _answers(sittings, LOAD_ANSWERS)
         await asyncio.sleep(dice.uniform(0, 0.2))
@@ -126,7 +130,6 @@ async def _rounds(
         back_s[victim].append(time.monotonic() - began_s)
         print(f"round {number}: {victim} back after {back_s[victim][-1]:.2f} s", file=sys.stderr, flush=True)
     await _answers(sittings, LOAD_ANSWERS)
-    return back_s
 
 
 async def _answers(sittings: Sequence[Sitting], count: int) -> None:

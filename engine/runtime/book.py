@@ -128,6 +128,11 @@ class Book:
         """Return the states of all lots in memory."""
         return [lot.state for lot in self._lots.values() if lot.state is not None]
 
+    def state(self, lot_id: LotId) -> LotState | None:
+        """Return a lot's state as decided so far, committed or not."""
+        lot = self._lots.get(lot_id)
+        return None if lot is None else lot.state
+
     def chain(self, lot_id: LotId) -> bytes:
         """Return the head digest of a lot's chain."""
         return self._lots[lot_id].chain

@@ -64,7 +64,7 @@ def _round_step(start_fen: int) -> int:
     """About 2 % of the start price, rounded to a step people say aloud."""
     step = max(100 * YUAN, start_fen // 50)
     magnitude = 10 ** (len(str(step)) - 1)
-    return max(magnitude, step // magnitude * magnitude)
+    return int(max(magnitude, step // magnitude * magnitude))
 
 
 def _dynamic(start_fen: int, opens_at_us: int, code_seed: int) -> Terms:

@@ -38,7 +38,7 @@ ETH = Currency("ETH", 18)
         ("-1", CNY, None),
         ("1e3", CNY, None),
         (" 1", CNY, None),
-        ("１", CNY, None),
+        ("\uff11", CNY, None),
         ("", CNY, None),
         (".5", CNY, None),
         ("0.122", ETH, 122 * 10**15),

@@ -1,0 +1,1 @@
+"""Replay: recorded auctions through the real rules and the real journal, on virtual time."""

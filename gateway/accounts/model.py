@@ -1,0 +1,131 @@
+"""Words of this package: roles, scopes, accounts, and the caller behind a request."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from msgspec import Struct
+
+from engine.journal.queries import load_queries
+from engine.values import PartyId
+
+ACCOUNT_MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
+QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
+LOGIN_LENGTH: Final = range(3, 61)
+NAME_LENGTH_MAX: Final = 60
+LANGUAGES: Final = ("zh", "en")
+UNREACHABLE: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that was cut while it was idle
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""The database cannot be asked now: it is gone, going, starting, full, or a standby."""
+
+
+class Role(StrEnum):
+    """What an account is in the market; it has one role."""
+
+    BIDDER = "bidder"
+    SELLER = "seller"
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+
+    @property
+    def is_staff(self) -> bool:
+        """Staff of the platform: sees who is who, and never bids."""
+        return self in (Role.OPERATOR, Role.SUPERVISOR)
+
+
+class Scope(StrEnum):
+    """What a token may be used for; never more than its account's role opens."""
+
+    READ = "read"
+    BID = "bid"
+    DESK = "desk"
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """A party that can log in. `id` is also its party id."""
+
+    id: PartyId
+    login: str
+    """Normalised by `normalised_login`."""
+    display_name: str
+    role: Role
+    language: str
+    created_at_us: int
+    disabled_at_us: int | None = None
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """Who is asking, as proved by a session cookie or a token; nobody in particular without one."""
+
+    account: Account | None = None
+    session: str = ""
+    """Hexadecimal SHA-256 of the session id; empty for tokens and anonymous callers."""
+    csrf: str = ""
+    """What forms of this session must carry."""
+    token: str = ""
+    """Id of the token, empty otherwise."""
+    scopes: frozenset[Scope] = frozenset(Scope)
+    expires_at_us: int = 0
+    version: int = 0
+    """Revocations up to this one were known when the proof was read."""
+
+    @property
+    def role(self) -> Role | None:
+        """Return the role, None for anonymous callers."""
+        return None if self.account is None else self.account.role
+
+    @property
+    def party_id(self) -> PartyId:
+        """Return the party's id; only for callers with an account."""
+        assert self.account is not None, "the door lets no anonymous caller in"
+        return self.account.id
+
+
+ANONYMOUS: Final = Caller()
+
+
+def account_of(row: asyncpg.Record) -> Account:
+    """Return a stored row as an account."""
+    return Account(
+        id=PartyId(row["id"]),
+        login=row["login"],
+        display_name=row["display_name"],
+        role=Role(row["role"]),
+        language=row["language"],
+        created_at_us=row["created_at_us"],
+        disabled_at_us=row["disabled_at_us"],
+    )
+
+
+def normalised_login(text: str) -> str | None:
+    """Return the one form of a login name (NFKC, case folded); None if it cannot be one.
+
+    Letters and digits of any script and `. _ - @ +`, 3 to 60 characters.
+    """
+    if len(text) > 4 * LOGIN_LENGTH.stop:
+        return None
+    login = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.strip()).casefold())
+    if len(login) not in LOGIN_LENGTH or not all(c.isalnum() or c in "._-@+" for c in login):
+        return None
+    return login
+
+
+def cleaned_name(text: str) -> str | None:
+    """Return a name fit to be shown (NFC, single spaces); None if it is empty, too long or has invisible characters."""
+    if len(text) > 4 * NAME_LENGTH_MAX:
+        return None
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
+        return None
+    return name

@@ -1,0 +1,86 @@
+"""The command line: `ortoo serve|demo|replay|verify|admin`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from gateway import __version__
+from gateway.config import ConfigurationInvalid, read_config
+
+USAGE_ERROR: Final = 2
+_ELSEWHERE: Final = ("replay", "verify", "demo")
+"""Commands that read their own arguments."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0 done, 1 failed, 2 wrong call or configuration."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in _ELSEWHERE:
+        return _run_elsewhere(given[0], given[1:])
+    options = _parser().parse_args(given)
+    try:
+        if options.command == "serve":
+            return _serve()
+        from gateway import admin_command
+
+        return admin_command.run(options)
+    except ConfigurationInvalid as problem:
+        print(f"ortoo: {problem}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _run_elsewhere(command: str, arguments: list[str]) -> int:
+    if command == "replay":
+        from gateway.replay_command import main as replay
+
+        return replay(arguments)
+    if command == "verify":
+        from gateway.verify_command import main as verify
+
+        return verify(arguments)
+    from gateway.demo import main as demo
+
+    return demo(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ortoo",
+        description="The online trading engine of a technology market. Configuration: ORTOO_* variables (docs/CONFIGURATION.md).",
+    )
+    parser.add_argument("--version", action="version", version=f"ortoo {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser(
+        "serve", help="run the market: pages, API, live rooms, engine; PostgreSQL too if none is configured"
+    )
+    commands.add_parser("demo", help="open the market with demonstration lots and a live session")
+    commands.add_parser("replay", help="run recorded sessions through the rules and the journal")
+    commands.add_parser("verify", help="check the whole log, or one receipt")
+    from gateway import admin_command
+
+    admin_command.add_arguments(commands.add_parser("admin", help="accounts: make, list, change, disable"))
+    return parser
+
+
+def _serve() -> int:
+    from engine.journal.embedded import PostgresUnavailable
+    from engine.journal.log import JournalUnavailable
+    from gateway.serve import FencedOut, serve
+
+    config = read_config()
+    try:
+        asyncio.run(
+            serve(config, lambda line: print(line, flush=True), lambda line: print(line, file=sys.stderr, flush=True))
+        )
+    except (PostgresUnavailable, JournalUnavailable, FencedOut, PermissionError, OSError, ValueError) as problem:
+        print(f"ortoo serve: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""Configuration: one frozen model, read once from `ORTOO_*` variables. `python -m gateway.config` prints docs/CONFIGURATION.md."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+PREFIX: Final = "ORTOO_"
+OF_TOOLS: Final = ("ORTOO_TEST_", "ORTOO_CHROMIUM", "ORTOO_BENCH_")
+"""Variables of tests and tools, which the market passes over."""
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class ConfigurationInvalid(Exception):
+    """A variable is missing or wrong; the text names each and what is wrong with it, never its value."""
+
+
+def _words(value: Any) -> Any:
+    """Split a comma-separated variable."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+class Config(BaseModel):
+    """Everything that can be set, with bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    data_dir: Path = Field(Path("var"), description="Directory of the embedded database and the signing key.")
+    database_url: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = Field(
+        None, description="PostgreSQL to use; empty starts the embedded one in the data directory."
+    )
+    postgres_bin_dir: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None, description="Directory of `postgres` and `initdb` for the embedded database; empty looks for them."
+    )
+    database_connections: int = Field(16, ge=4, le=200, description="Connections for reading, accounts and drafts.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    http_port: Port = Field(8080, description="Port of pages and API; 0 takes a free one.")
+    live_port: Port = Field(8081, description="Port of the live rooms; 0 takes a free one.")
+    public_origins: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (),
+        max_length=20,
+        description="Origins of the market's pages as browsers name them (`https://market.example`), comma-separated,"
+        " exactly; empty allows this machine's own addresses at the HTTP port.",
+    )
+    live_public_url: str = Field(
+        "",
+        pattern=r"^(wss?://[^\s/;,]+(/\S*)?)?$",
+        description="Address of the live rooms as browsers reach them (`wss://live.market.example/live`);"
+        " empty means the pages' host at the live port.",
+    )
+    market_name: str = Field(
+        "ortoo", pattern=r"^[a-z0-9.\-]{1,60}$", description="Name of this market in receipts and chains."
+    )
+    signing_key_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None,
+        description="Ed25519 key of receipts; empty means `signing.key` in the data directory, made at the first start.",
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="How long a login lasts, hours.")
+    secure_cookies: bool = Field(
+        False,
+        description="Cookies over HTTPS only, under `__Host-` names. Switch on wherever the market is reached by HTTPS.",
+    )
+    registration_open: bool = Field(True, description="Visitors may make bidder accounts themselves.")
+    password_time_cost: int = Field(
+        2, ge=1, le=20, description="argon2id passes over memory (at least 2 outside tests)."
+    )
+    password_memory_kib: int = Field(
+        19_456, ge=64, le=1_048_576, description="argon2id memory, KiB (at least 19456 outside tests)."
+    )
+    trusted_proxy_count: int = Field(
+        0, ge=0, le=5, description="Proxies of our own in front; that many entries of X-Forwarded-For are believed."
+    )
+    requests_per_second: int = Field(100, ge=1, le=100_000, description="HTTP requests a second from one address.")
+    requests_burst: int = Field(500, ge=1, le=1_000_000, description="Requests at once from one address.")
+    bids_per_second: int = Field(5, ge=1, le=10_000, description="Bids a second of one account.")
+    bids_burst: int = Field(10, ge=1, le=100_000, description="Bids at once of one account.")
+    frames_per_second: int = Field(20, ge=1, le=10_000, description="Frames a second of one connection.")
+    frames_burst: int = Field(40, ge=1, le=100_000, description="Frames at once of one connection.")
+    connections_max: int = Field(20_000, ge=1, le=200_000, description="Live connections of this process.")
+    connections_per_account: int = Field(32, ge=1, le=100_000, description="Live connections of one account.")
+    inbox_max: int = Field(
+        20_000, ge=10, le=1_000_000, description="Commands waiting for the writer; one more is `busy`."
+    )
+    batch_max: int = Field(1_000, ge=1, le=10_000, description="Commands decided for one commit.")
+    change_interval_ms: int = Field(50, ge=5, le=5_000, description="A busy lot is shown this often, ms.")
+    drain_seconds: float = Field(
+        5.0, ge=0.0, le=60.0, description="Over how long live connections are sent away at shutdown."
+    )
+    log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="From which level lines are written."
+    )
+
+    @model_validator(mode="after")
+    def _origins_are_origins(self) -> Self:
+        for origin in self.public_origins:
+            if _ORIGIN.fullmatch(origin) is None:
+                raise ValueError("public_origins: each is scheme://host[:port] in lower case, without a path")
+        return self
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Origins whose pages may act for their visitors; the ports are those in use."""
+        if self.public_origins:
+            return frozenset(self.public_origins)
+        names = {"127.0.0.1", "localhost", "[::1]", _in_url(self.host)} - {"0.0.0.0", "[::]"}  # noqa: S104
+        return frozenset(f"http://{name}:{self.http_port}" for name in names)
+
+    @property
+    def session_cookie(self) -> str:
+        """Name of the session cookie."""
+        return "__Host-ortoo_session" if self.secure_cookies else "ortoo_session"
+
+    @property
+    def key_file(self) -> Path:
+        """Where the signing key is kept."""
+        return self.signing_key_file or self.data_dir / "signing.key"
+
+
+def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Config:
+    """Build the configuration from `ORTOO_*` variables.
+
+    Args:
+        environment: Where to look.
+        overrides: Fields that win over the environment.
+
+    Raises:
+        ConfigurationInvalid: a value is out of bounds or not of its kind.
+    """
+    given = {name: environment[variable_of(name)] for name in Config.model_fields if variable_of(name) in environment}
+    try:
+        return Config.model_validate({**given, **overrides})
+    except ValidationError as error:
+        problems = (f"{variable_of(str((*e['loc'], '')[0]))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise ConfigurationInvalid("; ".join(problems)) from None
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the `ORTOO_*` variables that mean nothing: usually a typing error."""
+    known = {variable_of(name) for name in Config.model_fields}
+    return sorted(n for n in environment if n.startswith(PREFIX) and n not in known and not n.startswith(OF_TOOLS))
+
+
+def variable_of(field: str) -> str:
+    """Return the environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def markdown() -> str:
+    """Return docs/CONFIGURATION.md."""
+    rows = [
+        f"| `{variable_of(name)}` | {_default_text(field)} | {_bounds_text(field)} | {field.description} |"
+        for name, field in Config.model_fields.items()
+    ]
+    return "\n".join(
+        [
+            "# Configuration",
+            "",
+            "Environment variables, read once at the start. This page is printed by `python -m gateway.config`.",
+            "",
+            "| variable | default | bounds | meaning |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _default_text(field: FieldInfo) -> str:
+    value = field.default
+    if value is None or value in ("", ()):
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _bounds_text(field: FieldInfo) -> str:
+    found = [
+        (mark, getattr(m, name))
+        for m in field.metadata
+        for mark, name in (("≥", "ge"), ("≤", "le"))
+        if hasattr(m, name)
+    ]
+    choices = getattr(field.annotation, "__args__", ()) if "Literal" in str(field.annotation) else ()
+    return " ".join(f"{mark} {bound:g}" if bound < 1e6 else f"{mark} {bound}" for mark, bound in found) or " / ".join(
+        str(choice) for choice in choices
+    )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -1,0 +1,1 @@
+"""HTTP: who asks, may they, parse, ask the engine, answer. Pages and live rooms hang on the same application."""

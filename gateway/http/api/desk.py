@@ -1,0 +1,120 @@
+"""Endpoints of the operator desk: publish, admit, run. Every act is in the lot's log with its actor, and in the audit log."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from engine.evidence.receipts import Receipt
+from engine.journal.codec import request_digest
+from engine.rules.auction import commands as c
+from engine.rules.auction.increments import increment_at, opening_price
+from engine.rules.auction.terms import terms_problems
+from engine.values import Amount, LotId, PartyId
+from gateway.accounts.model import Role
+from gateway.errors import Code, Refused
+from gateway.http.api.calls import Call, accepted_view
+from gateway.http.api.views import BiddersView, BidderView, CommandView, PreviewView
+from gateway.http.api.wishes import AdmitWish, CommandWish, PauseWish, PreviewWish, PublishWish, ReasonWish, ResumeWish
+from gateway.http.commands import ask, find_lot, outcome_of
+from gateway.services import Services
+
+CODE_SEEDS: Final = 900_000
+
+
+async def publish(call: Call, wish: PublishWish) -> CommandView:
+    """Publish a lot under fixed terms."""
+    sellers = await call.services.accounts.by_ids([PartyId(wish.seller)])
+    seller = sellers.get(PartyId(wish.seller))
+    if seller is None or seller.role is not Role.SELLER:
+        raise Refused(Code.MALFORMED, fields="seller")
+    # The seed is the publisher's secret, drawn anew for each sending; the digest is of what the client meant.
+    digest = request_digest(wish.command(code_seed=0))
+    command = wish.command(code_seed=secrets.randbelow(CODE_SEEDS))
+    receipt = await ask(call.services, call.caller, LotId(wish.lot), command, wish.id.bytes, digest=digest)
+    return await _told(call, "lot.publish", receipt)
+
+
+async def pause(call: Call, wish: PauseWish) -> CommandView:
+    """Stop the clock of a lot."""
+    return await _act(call, wish, c.PauseLot(reason=wish.reason, kind=wish.kind), "lot.pause")
+
+
+async def resume(call: Call, wish: ResumeWish) -> CommandView:
+    """Let bidding go on."""
+    return await _act(call, wish, wish.command(), "lot.resume")
+
+
+async def void(call: Call, wish: ReasonWish) -> CommandView:
+    """End a session without effect; all bids stay on record."""
+    return await _act(call, wish, c.VoidLot(reason=wish.reason), "lot.void")
+
+
+async def withdraw(call: Call, wish: ReasonWish) -> CommandView:
+    """Take a lot back before bidding starts."""
+    return await _act(call, wish, c.WithdrawLot(reason=wish.reason), "lot.withdraw")
+
+
+async def bidders(call: Call) -> BiddersView:
+    """Who bids under which code, and who waits for one. Looking is noted in the audit log."""
+    services, state = call.services, await find_lot(call.services, call.lot_id)
+    await services.accounts.note(call.caller, call.origin.network, "lot.bidders_read", state.lot_id)
+    return await read_bidders(services, state.lot_id, state.codes)
+
+
+async def read_bidders(services: Services, lot_id: LotId, codes: dict[PartyId, str]) -> BiddersView:
+    """Return the bidders of a lot with their names; for staff only."""
+    requests = [r for r in await services.admissions.waiting(lot_id) if r.party_id not in codes]
+    known = await services.accounts.by_ids([*codes, *(r.party_id for r in requests)])
+
+    def view(party_id: PartyId, code: str | None, asked_at_us: int | None) -> BidderView:
+        account = known.get(party_id)
+        login, shown = ("", "") if account is None else (account.login, account.display_name)
+        return BidderView(party_id, login, shown, code, asked_at_us)
+
+    return BiddersView(
+        [view(party_id, code, None) for party_id, code in codes.items()],
+        [view(r.party_id, None, r.asked_at_us) for r in requests],
+    )
+
+
+async def admit(call: Call, wish: AdmitWish) -> CommandView:
+    """Give a party its bidder code."""
+    party_id = PartyId(wish.party)
+    account = (await call.services.accounts.by_ids([party_id])).get(party_id)
+    if account is None or account.role.is_staff:
+        raise Refused(Code.MALFORMED, fields="party")
+    view = await _act(call, wish, c.AdmitBidder(bidder_id=party_id), "lot.admit")
+    await call.services.admissions.close(call.lot_id, party_id)
+    return view
+
+
+async def preview(call: Call, wish: PreviewWish) -> PreviewView:  # noqa: ARG001  # a pure function of the terms
+    """What terms mean, before anybody is bound by them."""
+    terms = wish.terms.terms()
+    problems = terms_problems(terms)
+    closing = terms.closing
+    if problems:
+        minimum, step = None, None
+    else:
+        price = opening_price(terms)
+        step = increment_at(terms.increment, price)
+        minimum = Amount(max(1, price if terms.first_bid_at_start else price + step))
+    return PreviewView(
+        problems=problems,
+        minimum=None if minimum is None else str(minimum),
+        step=None if step is None else str(step),
+        window_us=closing.window_us(),
+        lengthening_us=closing.lengthening_us(),
+    )
+
+
+async def _act(call: Call, wish: CommandWish, command: c.Command, act: str) -> CommandView:
+    state = await find_lot(call.services, call.lot_id)
+    receipt = await ask(call.services, call.caller, state.lot_id, command, wish.id.bytes)
+    return await _told(call, act, receipt)
+
+
+async def _told(call: Call, act: str, receipt: Receipt) -> CommandView:
+    await call.services.accounts.note(call.caller, call.origin.network, act, receipt.lot_id, outcome_of(receipt))
+    return accepted_view(receipt)

@@ -1,0 +1,80 @@
+"""The table of the REST interface. Routes, documentation and tests are made from it; who may use what stands in gateway/permissions.py."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine.rules.rejections import Reject
+from gateway.errors import Code
+from gateway.http.api import desk, market, own, wishes
+from gateway.http.api import views as v
+from gateway.http.api.calls import Endpoint
+
+_ASKED: Final = (Reject.COMMAND_ID_REUSED, Reject.IN_DOUBT, Reject.BUSY)
+_LOT: Final = (Reject.NO_SUCH_LOT, Reject.LOT_UNREADABLE)
+_BID: Final = (
+    *_ASKED, *_LOT, Reject.NOT_STARTED, Reject.PAUSED, Reject.LATE, Reject.ENDED, Reject.SELLER_MAY_NOT_BID,
+    Reject.NOT_ADMITTED, Reject.LOT_FULL, Reject.FREE_BID_REQUIRED, Reject.AMOUNT_MISSING, Reject.AMOUNT_OUT_OF_RANGE,
+    Reject.PROXY_NOT_ALLOWED, Reject.MAXIMUM_BELOW_AMOUNT, Reject.ALREADY_LEADING, Reject.MAXIMUM_UNCHANGED,
+    Reject.MAXIMUM_NOT_LOWERABLE, Reject.MAXIMUM_BELOW_PRICE, Reject.BID_BELOW_MINIMUM, Reject.NOT_A_MULTIPLE,
+    Reject.JUMP_NEEDS_CONFIRMATION,
+)  # fmt: skip
+_ACT: Final = (*_ASKED, *_LOT, Reject.WRONG_PHASE, Reject.REASON_REQUIRED)
+_ADMIT: Final = (*_ASKED, *_LOT, Reject.ENDED, Reject.SELLER_MAY_NOT_BID, Reject.LOT_FULL)
+
+V1: Final = "/api/v1"
+
+ENDPOINTS: Final = (
+    Endpoint("GET", f"{V1}/key", "The market's public key", market.key, v.KeyView),
+    Endpoint("GET", f"{V1}/lots", "Search the hall", market.lots, v.LotsView, wishes.LotsQuery),
+    Endpoint(
+        "POST", f"{V1}/lots", "Publish a lot", desk.publish, v.CommandView, wishes.PublishWish,
+        (*_ASKED, Reject.LOT_EXISTS, Reject.TERMS_INVALID),
+    ),
+    Endpoint("GET", f"{V1}/lots/{{lot}}", "One lot as it stands now", market.lot, v.LotView, refuses=_LOT),
+    Endpoint(
+        "GET", f"{V1}/lots/{{lot}}/events", "A page of a lot's public record", market.events, v.EventsView,
+        wishes.EventsQuery, _LOT,
+    ),
+    Endpoint(
+        "GET", f"{V1}/lots/{{lot}}/chain", "The public digest chain of a lot", market.chain, dict[str, Any], refuses=_LOT
+    ),
+    Endpoint("POST", f"{V1}/lots/{{lot}}/bids", "Place a bid", market.place_bid, v.CommandView, wishes.BidWish, _BID),
+    Endpoint(
+        "GET", f"{V1}/lots/{{lot}}/commands/{{id}}", "What became of an own command", market.command, v.CommandView,
+        refuses=(Code.NOT_FOUND, Reject.NO_SUCH_LOT, Code.MALFORMED),
+    ),
+    Endpoint(
+        "POST", f"{V1}/lots/{{lot}}/admission", "Ask for a bidder code", market.admission, v.AdmissionView,
+        wishes.AdmissionWish, _ADMIT,
+    ),
+    Endpoint("GET", f"{V1}/lots/{{lot}}/bidders", "Who bids under which code", desk.bidders, v.BiddersView, refuses=_LOT),
+    Endpoint(
+        "POST", f"{V1}/lots/{{lot}}/bidders", "Admit a bidder", desk.admit, v.CommandView, wishes.AdmitWish,
+        (*_ADMIT, Reject.ALREADY_ADMITTED),
+    ),
+    Endpoint("POST", f"{V1}/lots/{{lot}}/pause", "Stop the clock", desk.pause, v.CommandView, wishes.PauseWish, _ACT),
+    Endpoint(
+        "POST", f"{V1}/lots/{{lot}}/resume", "Let bidding go on", desk.resume, v.CommandView, wishes.ResumeWish,
+        (*_ACT, Reject.NOTICE_TOO_SHORT),
+    ),
+    Endpoint("POST", f"{V1}/lots/{{lot}}/void", "End without effect", desk.void, v.CommandView, wishes.ReasonWish, _ACT),
+    Endpoint(
+        "POST", f"{V1}/lots/{{lot}}/withdraw", "Take a lot back before the start", desk.withdraw, v.CommandView,
+        wishes.ReasonWish, _ACT,
+    ),
+    Endpoint("POST", f"{V1}/rules/preview", "What terms mean", desk.preview, v.PreviewView, wishes.PreviewWish),
+    Endpoint("GET", f"{V1}/me", "The account behind the request", own.me, v.MeView),
+    Endpoint(
+        "POST", f"{V1}/me/password", "Set a new password", own.change_password, v.DoneView, wishes.PasswordWish,
+        (Code.LOGIN_THROTTLED, Code.LOGIN_FAILED, Code.WEAK_PASSWORD),
+    ),
+    Endpoint("GET", f"{V1}/me/bids", "Own commands, newest first", own.commands, v.OwnCommandsView, wishes.CommandsQuery),
+    Endpoint(
+        "GET", f"{V1}/me/receipts/{{lot}}/{{seq}}", "The signed receipt of an own command", own.receipt, dict[str, Any],
+        refuses=(Code.NOT_FOUND, Reject.NO_SUCH_LOT),
+    ),
+    Endpoint("GET", f"{V1}/tokens", "Own tokens", own.tokens, v.TokensView),
+    Endpoint("POST", f"{V1}/tokens", "Make a token", own.create_token, v.NewTokenView, wishes.TokenWish, (Code.CONFLICT,)),
+    Endpoint("DELETE", f"{V1}/tokens/{{id}}", "Take a token back", own.revoke_token, v.DoneView, refuses=(Code.NOT_FOUND,)),
+)  # fmt: skip

@@ -1,0 +1,77 @@
+"""What is counted. Labels come from closed sets only: never a lot, never a person (P6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from gateway.errors import ERRORS
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+ROWS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+UNMATCHED: Final = "unmatched"
+LAG_EVERY_S: Final = 0.25
+VERBS: Final = frozenset({"bid", "admit", "publish", "pause", "resume", "void", "withdraw"})
+
+
+class Metrics:
+    """The meters of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self.registry = registry
+        self.requests = Counter("ortoo_http_requests", "Requests.", ["method", "route", "status"], registry=registry)
+        self.request_seconds = Histogram(
+            "ortoo_http_request_duration_seconds",
+            "Time to answer.",
+            ["method", "route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.commands = Counter(
+            "ortoo_commands", "Commands by what became of them.", ["verb", "outcome"], registry=registry
+        )
+        self.command_seconds = Histogram(
+            "ortoo_command_duration_seconds", "From arrival to receipt.", ["verb"], buckets=SECONDS, registry=registry
+        )
+        self.commit_seconds = Histogram(
+            "ortoo_commit_duration_seconds", "Time of one commit.", buckets=SECONDS, registry=registry
+        )
+        self.commit_rows = Histogram(
+            "ortoo_commit_batch_size", "Events in one commit.", buckets=ROWS, registry=registry
+        )
+        self.logins = Counter("ortoo_logins", "Logins by outcome.", ["outcome"], registry=registry)
+        self.loop_lag_seconds = Histogram(
+            "ortoo_event_loop_lag_seconds", "How late the event loop wakes up.", buckets=SECONDS, registry=registry
+        )
+
+    def command(self, verb: str, outcome: str, seconds: float) -> None:
+        """Count a command: outcome is `accepted` or an error code."""
+        assert verb in VERBS, "labels come from a closed set"
+        assert outcome == "accepted" or outcome in ERRORS, "labels come from a closed set"
+        self.commands.labels(verb, outcome).inc()
+        self.command_seconds.labels(verb).observe(seconds)
+
+    def commit(self, rows: int, seconds: float) -> None:
+        """Count a commit of the engine."""
+        self.commit_seconds.observe(seconds)
+        self.commit_rows.observe(rows)
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Add a figure that is read when asked."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def exposition(self) -> bytes:
+        """Return everything in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+    async def watch_loop(self) -> None:
+        """Measure for ever how late the event loop wakes up."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self.loop_lag_seconds.observe(max(0.0, loop.time() - due))

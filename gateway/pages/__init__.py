@@ -1,0 +1,27 @@
+"""Pages: what people see. Server-rendered and usable without JavaScript; the live room is enhanced in the browser."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.http.asking import ERROR_CODE
+from gateway.pages import account, desk, hall, lot, mine, room
+from gateway.pages.rendering import page, static_file
+
+__all__ = ["add_pages", "render_error"]
+
+
+def add_pages(app: web.Application) -> None:
+    """Add every page to the application."""
+    app.router.add_get("/static/{path:.+}", static_file)
+    for module in (hall, lot, room, account, mine, desk):
+        app.add_routes(module.ROUTES)
+
+
+async def render_error(request: web.Request, code: str) -> web.Response:
+    """Return the page that explains an error."""
+    from gateway.errors import ERRORS
+
+    request[ERROR_CODE] = code
+    status = ERRORS[code].status or 500
+    return page(request, "error.html", status, code=code)

@@ -1,0 +1,124 @@
+"""The lot page: everything about one lot, its rules in plain words, its history, and the way in."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from aiohttp import web
+
+from engine.rules.auction.commands import AdmitBidder, PlaceBid
+from engine.rules.auction.state import LotState
+from engine.rules.auction.terms import Admission
+from engine.rules.rejections import Reject
+from engine.rules.visibility import HistoryRow, history_row, public_lot, you
+from engine.values import Amount, LotId, PartyId, parse_amount
+from gateway.accounts.model import Caller
+from gateway.errors import Code, Refused
+from gateway.http.asking import CALLER
+from gateway.http.commands import ask, find_lot, take_bid
+from gateway.pages.i18n import language_of
+from gateway.pages.plain_words import increment_words, sentences
+from gateway.pages.rendering import page, see_other
+from gateway.permissions import BIDDERS
+from gateway.services import SERVICES, Services
+
+ROWS_SHOWN = 100
+TAIL = 400
+
+
+async def show_lot(request: web.Request) -> web.Response:
+    """GET /lots/{lot}."""
+    services, caller = request.app[SERVICES], request[CALLER]
+    state = await find_lot(services, request.match_info["lot"])
+    return page(request, "lot.html", **await lot_context(request, services, caller, state))
+
+
+async def lot_context(request: web.Request, services: Services, caller: Caller, state: LotState) -> dict[str, Any]:
+    """Return what the lot page and the room have in common."""
+    language = language_of(request)
+    own = you(state, caller.party_id) if caller.account is not None else None
+    asked = caller.account is not None and await services.admissions.has_asked(state.lot_id, caller.party_id)
+    return {
+        "lot": public_lot(state),
+        "subject": state.subject,
+        "terms": state.terms,
+        "rules": sentences(state.terms, language),
+        "increment": increment_words(state.terms, language),
+        "rows": list(reversed(await history(services, state.lot_id))),
+        "you": own,
+        "may_bid": caller.role in BIDDERS and caller.party_id != state.seller_id,
+        "asked": asked,
+        "now_us": services.now_us,
+        "command_id": str(uuid.uuid4()),
+    }
+
+
+async def history(services: Services, lot_id: LotId) -> list[HistoryRow]:
+    """Return the newest public rows of a lot, oldest of them first."""
+    from engine.journal.codec import decode_event
+
+    records = await services.reader.lot_tail(lot_id, TAIL)
+    rows = [
+        history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body))
+        for record in records
+    ]
+    return [row for row in rows if row is not None][-ROWS_SHOWN:]
+
+
+async def join_lot(request: web.Request) -> web.Response:
+    """POST /lots/{lot}/admission: get a bidder code, or ask the operator for one."""
+    services, caller = request.app[SERVICES], request[CALLER]
+    state = await find_lot(services, request.match_info["lot"])
+    if caller.party_id == state.seller_id:
+        raise Refused(Reject.SELLER_MAY_NOT_BID)
+    if state.terms.admission is Admission.OPEN:
+        receipt = await ask(services, caller, state.lot_id, AdmitBidder(bidder_id=caller.party_id), uuid.uuid4().bytes)
+        if receipt.code not in (None, Reject.ALREADY_ADMITTED):
+            assert receipt.code is not None
+            raise Refused(receipt.code, **receipt.data)
+    elif caller.party_id not in state.codes:
+        await services.admissions.ask(state.lot_id, caller.party_id)
+    room = (await request.post()).get("room")
+    return see_other(f"/lots/{state.lot_id}{'/room' if room else ''}")
+
+
+async def bid_by_form(request: web.Request) -> web.Response:
+    """POST /lots/{lot}/bids: a bid without JavaScript. Sent twice, the hidden command id makes it one bid."""
+    services, caller = request.app[SERVICES], request[CALLER]
+    state = await find_lot(services, request.match_info["lot"])
+    form = await request.post()
+    command_id = _command_id(str(form.get("command_id", "")))
+    amount = _read(state, str(form.get("amount", "")))
+    maximum = _read(state, str(form.get("maximum", "")))
+    bid = PlaceBid(
+        bidder_id=PartyId(caller.party_id), amount=amount, maximum=maximum, confirmed_jump=form.get("confirm") == "1"
+    )
+    take_bid(services, caller)
+    receipt = await ask(services, caller, state.lot_id, bid, command_id)
+    context = await lot_context(request, services, caller, await find_lot(services, state.lot_id))
+    return page(request, "bid_result.html", receipt=receipt, bid=bid, **context)
+
+
+def _command_id(text: str) -> bytes:
+    try:
+        return uuid.UUID(text).bytes
+    except ValueError:
+        raise Refused(Code.MALFORMED, fields="command_id") from None
+
+
+def _read(state: LotState, text: str) -> Amount | None:
+    plain = text.strip().replace(",", "").replace("，", "")
+    if not plain:
+        return None
+    amount = parse_amount(plain, state.terms.currency)
+    if amount is None:
+        raise Refused(Reject.AMOUNT_OUT_OF_RANGE)
+    return amount
+
+
+ROUTES = [
+    web.get("/lots/{lot}", show_lot),
+    web.post("/lots/{lot}/admission", join_lot),
+    web.post("/lots/{lot}/bids", bid_by_form),
+]

@@ -1,0 +1,161 @@
+"""The one table of doors: every HTTP route and every frame, and who may use it. Nothing opens without a row here.
+
+A caller passes when his role is in `who`. A token also needs the row's scope; without a scope the door takes no tokens. Whoever
+comes with a cookie, or with nothing, needs the form's `csrf` for everything but reading. What a person may see or do with one
+object (his own receipt, his own draft) is checked where the object is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from gateway.accounts.model import Caller, Role, Scope
+from gateway.errors import Code
+
+Who = frozenset[Role | None]
+
+ANYONE: Final[Who] = frozenset({None, *Role})
+"""With or without an account."""
+MEMBERS: Final[Who] = frozenset(Role)
+BIDDERS: Final[Who] = frozenset({Role.BIDDER, Role.SELLER})
+"""Who may bid: an institution buys, too, and the engine refuses the seller of a lot. Staff of the platform never bids."""
+STAFF: Final[Who] = frozenset({Role.OPERATOR, Role.SUPERVISOR})
+OPERATORS: Final[Who] = frozenset({Role.OPERATOR})
+
+FRAME: Final = "FRAME"
+"""Method of frames on the live connection; their path is the frame's type."""
+READING: Final = frozenset({"GET", "HEAD", FRAME})
+
+
+class Door(NamedTuple):
+    """One row."""
+
+    method: str
+    path: str
+    who: Who
+    scope: Scope | None = None
+
+    @property
+    def changes(self) -> bool:
+        """The method changes something, so a cookie alone does not open it."""
+        return self.method not in READING
+
+    @property
+    def is_api(self) -> bool:
+        """Errors are answered for programs, not for people."""
+        return self.path.startswith("/api/") or self.path in ("/livez", "/readyz", "/metrics", "/live")
+
+
+_API: Final = (
+    Door("GET", "/api/openapi.json", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/key", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/lots", ANYONE, Scope.READ),
+    Door("POST", "/api/v1/lots", OPERATORS, Scope.DESK),
+    Door("GET", "/api/v1/lots/{lot}", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/lots/{lot}/events", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/lots/{lot}/chain", ANYONE, Scope.READ),
+    Door("POST", "/api/v1/lots/{lot}/bids", BIDDERS, Scope.BID),
+    Door("GET", "/api/v1/lots/{lot}/commands/{id}", MEMBERS, Scope.READ),
+    Door("POST", "/api/v1/lots/{lot}/admission", BIDDERS, Scope.BID),
+    Door("GET", "/api/v1/lots/{lot}/bidders", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/bidders", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/pause", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/resume", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/void", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/withdraw", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/rules/preview", frozenset({Role.SELLER, *STAFF}), Scope.DESK),
+    Door("GET", "/api/v1/me", MEMBERS, Scope.READ),
+    Door("POST", "/api/v1/me/password", MEMBERS),
+    Door("GET", "/api/v1/me/bids", MEMBERS, Scope.READ),
+    Door("GET", "/api/v1/me/receipts/{lot}/{seq}", MEMBERS, Scope.READ),
+    Door("GET", "/api/v1/tokens", MEMBERS),
+    Door("POST", "/api/v1/tokens", MEMBERS),
+    Door("DELETE", "/api/v1/tokens/{id}", MEMBERS),
+)
+
+_HEALTH: Final = (
+    Door("GET", "/livez", ANYONE, Scope.READ),
+    Door("GET", "/readyz", ANYONE, Scope.READ),
+    Door("GET", "/metrics", STAFF, Scope.READ),
+)
+
+_PAGES: Final = (
+    Door("GET", "/static/{path}", ANYONE),
+    Door("GET", "/", ANYONE),
+    Door("GET", "/lots/{lot}", ANYONE),
+    Door("GET", "/lots/{lot}/room", ANYONE),
+    Door("POST", "/lots/{lot}/bids", BIDDERS),
+    Door("POST", "/lots/{lot}/admission", BIDDERS),
+    Door("GET", "/login", ANYONE),
+    Door("POST", "/login", ANYONE),
+    Door("GET", "/register", ANYONE),
+    Door("POST", "/register", ANYONE),
+    Door("POST", "/logout", ANYONE),
+    Door("POST", "/language", ANYONE),
+    Door("GET", "/verify", ANYONE),
+    Door("GET", "/me/bids", MEMBERS),
+    Door("GET", "/me/tokens", MEMBERS),
+    Door("POST", "/me/tokens", MEMBERS),
+    Door("GET", "/receipts/{lot}/{seq}", MEMBERS),
+    Door("GET", "/desk", STAFF),
+    Door("GET", "/desk/lots/new", OPERATORS),
+    Door("POST", "/desk/lots/new", OPERATORS),
+    Door("GET", "/desk/drafts/{id}", STAFF),
+    Door("POST", "/desk/drafts/{id}", OPERATORS),
+    Door("GET", "/desk/lots/{lot}", STAFF),
+    Door("POST", "/desk/lots/{lot}", OPERATORS),
+)
+
+_LIVE: Final = (
+    Door("GET", "/live", ANYONE, Scope.READ),
+    Door(FRAME, "join", ANYONE, Scope.READ),
+    Door(FRAME, "leave", ANYONE, Scope.READ),
+    Door(FRAME, "hall", ANYONE, Scope.READ),
+    Door(FRAME, "ping", ANYONE, Scope.READ),
+    Door(FRAME, "bid", BIDDERS, Scope.BID),
+    Door(FRAME, "status", MEMBERS, Scope.READ),
+)
+
+ROWS: Final = (*_API, *_HEALTH, *_PAGES, *_LIVE)
+
+
+class DoorsUnsound(Exception):
+    """Two rows for one door, or a route that nobody gave a row: the application does not start."""
+
+
+def index_of(rows: Iterable[Door]) -> Mapping[tuple[str, str], Door]:
+    """Return the rows by (method, path).
+
+    Raises:
+        DoorsUnsound: two rows for one door.
+    """
+    found: dict[tuple[str, str], Door] = {}
+    for row in rows:
+        if (row.method, row.path) in found:
+            raise DoorsUnsound(f"two rows for {row.method} {row.path}")
+        found[(row.method, row.path)] = row
+    return found
+
+
+DOORS: Final = index_of(ROWS)
+
+
+def find_door(method: str, path: str) -> Door | None:
+    """Return the row of a route or frame. HEAD goes where GET goes."""
+    return DOORS.get(("GET" if method == "HEAD" else method, path))
+
+
+def judge(door: Door, caller: Caller) -> Code | None:
+    """Return why the caller may not pass, None if he may."""
+    if caller.role not in door.who:
+        return Code.UNAUTHENTICATED if caller.account is None else Code.FORBIDDEN
+    if caller.token and (door.scope is None or door.scope not in caller.scopes):
+        return Code.FORBIDDEN
+    return None
+
+
+def may_send(frame: str, caller: Caller) -> bool:
+    """Tell whether the caller may send frames of this type."""
+    door = find_door(FRAME, frame)
+    return door is not None and judge(door, caller) is None

@@ -1,0 +1,353 @@
+"""The process: what is started in which order, and how it goes down without losing anything or anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from engine.catalogue.hall import CATALOGUE_MIGRATIONS, Hall
+from engine.journal import embedded
+from engine.journal.migrations import JOURNAL_MIGRATIONS, migrate
+from engine.journal.reader import Reader
+from engine.runtime.engine import Engine, EngineSettings
+from engine.runtime.writer import WriterLimits
+from gateway.accounts.accounts import Accounts
+from gateway.accounts.admissions import Admissions
+from gateway.accounts.identities import Identities
+from gateway.accounts.model import ACCOUNT_MIGRATIONS, UNREACHABLE
+from gateway.accounts.passwords import Passwords
+from gateway.config import Config, unknown_variables
+from gateway.desk.drafts import Drafts
+from gateway.http.app import HEADER_BYTES_MAX, KEEPALIVE_S, build_app
+from gateway.http.logs import set_up_logs
+from gateway.http.metrics import Metrics
+from gateway.http.rates import Budgets
+from gateway.live import fast
+from gateway.live.edge import LiveEdge
+from gateway.live.limits import Rate
+from gateway.live.settings import LiveSettings
+from gateway.live.visitors import KnownCallers
+from gateway.services import Services
+
+SWEEP_S: Final = 600.0
+QUERY_S: Final = 30.0
+"""No reading takes longer; the journal's writer has connections of its own and no such limit."""
+WATCH_S: Final = 0.5
+REQUESTS_END_S: Final = 10.0
+"""How long requests under way may still take when the process goes down."""
+BACKLOG: Final = 1_024
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+Report = Callable[[str], None]
+
+log = logging.getLogger(__name__)
+
+
+class FencedOut(Exception):
+    """Another process runs this market's engine now; this one has stopped."""
+
+
+async def serve(config: Config, announce: Report = lambda line: None, report: Report = lambda line: None) -> None:
+    """Run the market until SIGTERM or SIGINT; a second signal ends it at once.
+
+    Args:
+        config: What was configured.
+        announce: Called with one line of JSON, the ports in use, when everything is ready.
+        report: Called with progress in plain words.
+
+    Raises:
+        FencedOut: another process took over the engine.
+    """
+    set_up_logs(config.log_format, config.log_level)
+    for name in unknown_variables():
+        log.warning("unknown_variable", extra={"variable": name})
+    if config.host not in LOOPBACK and not config.secure_cookies:
+        log.warning("cookies_without_https", extra={"host": config.host})
+    stopping = asyncio.Event()
+    _stop_on_signals(stopping)
+    async with running(config, report=report, on_fenced=stopping.set) as services:
+        calm_garbage_collector()
+        ports = {"http": services.config.http_port, "live": services.config.live_port, "pid": os.getpid()}
+        announce(msgspec.json.encode(ports).decode())
+        await stopping.wait()
+        log.info("draining")
+    log.info("stopped")
+    if services.engine.fenced:
+        raise FencedOut("another process runs this market's engine now")
+
+
+@asynccontextmanager
+async def running(
+    config: Config, *, report: Report = lambda line: None, on_fenced: Callable[[], None] = lambda: None
+) -> AsyncIterator[Services]:
+    """Yield a running market; take it down in order afterwards: nothing new, live connections away, engine, database.
+
+    Raises:
+        PostgresUnavailable, JournalUnavailable, OSError: it cannot start; the text says why.
+    """
+    async with AsyncExitStack() as stack:
+        listening = _bind(config.host, config.http_port)
+        stack.callback(listening.close)
+        config = config.model_copy(update={"http_port": listening.getsockname()[1]})
+        dsn = await _database(config, report, stack)
+        await migrate(dsn, [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *_own_migrations()])
+        services = await _start_parts(config, dsn, on_fenced, stack)
+        services = await _start_live(services, stack)
+        await _start_site(services, listening, stack)
+        stack.push_async_callback(_drain, services)
+        yield services
+
+
+def calm_garbage_collector() -> None:
+    """What exists now stays: collections are rare and short, so that they do not show in the time to answer a bid."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def signing_key(path: Path) -> Ed25519PrivateKey:
+    """Return the market's signing key, made at the first start; only the owner may read the file.
+
+    Raises:
+        PermissionError: others may read it.
+        ValueError: the file is not a key.
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            raise PermissionError(f"{path}: others may read the signing key: chmod 600")
+        return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = Ed25519PrivateKey.generate()
+        partial = path.with_name(path.name + ".new")
+        partial.unlink(missing_ok=True)
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key.private_bytes_raw())
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(path)  # whole or not at all, whenever the power fails
+        return key
+
+
+def live_settings(config: Config) -> LiveSettings:
+    """Return how the live edge behaves under this configuration."""
+    return LiveSettings(
+        origins=config.origins,
+        cookie=config.session_cookie,
+        change_interval_us=config.change_interval_ms * 1_000,
+        bids=Rate.per_second(config.bids_per_second, burst=config.bids_burst),
+        frames=Rate.per_second(config.frames_per_second, burst=config.frames_burst),
+        connections_max=config.connections_max,
+        connections_per_account=config.connections_per_account,
+    )
+
+
+async def _database(config: Config, report: Report, stack: AsyncExitStack) -> str:
+    """Return the address of the database; start the embedded one if none is configured, and keep it up."""
+    if config.database_url is not None:
+        return config.database_url.get_secret_value()
+
+    async def start() -> embedded.EmbeddedPostgres:
+        return await embedded.start(
+            config.data_dir / "postgres", configured_bin_dir=config.postgres_bin_dir, report=report
+        )
+
+    keeper = _DatabaseKeeper(await start(), start)
+    stack.push_async_callback(keeper.stop)
+    _follow(stack, keeper.watch())
+    return keeper.server.dsn()
+
+
+class _DatabaseKeeper:
+    """Starts the embedded database again if it dies under us; the engine then recovers from the log."""
+
+    def __init__(
+        self, server: embedded.EmbeddedPostgres, start: Callable[[], Coroutine[Any, Any, embedded.EmbeddedPostgres]]
+    ) -> None:
+        self.server = server
+        self._start = start
+
+    async def watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if not self.server.alive:
+                log.error("database_died")
+                try:
+                    self.server = await self._start()
+                except embedded.PostgresUnavailable:
+                    log.exception("database_does_not_start")
+
+    async def stop(self) -> None:
+        await self.server.stop()
+
+
+async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], stack: AsyncExitStack) -> Services:
+    key = signing_key(config.key_file)
+    pool = await stack.enter_async_context(_pool(config, dsn))
+    metrics = Metrics()
+    engine = Engine(
+        EngineSettings(dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max)),
+        on_commit=metrics.commit,
+        on_fenced=on_fenced,
+    )
+    identities = Identities(pool)
+    await identities.start()
+    passwords = Passwords(time_cost=config.password_time_cost, memory_kib=config.password_memory_kib)
+    stack.callback(passwords.close)
+    accounts = Accounts(pool, identities, passwords, session_hours=config.session_hours)
+    hall = Hall(pool, engine.load)
+    engine.subscribe(hall.notice)
+    await engine.start()
+    stack.push_async_callback(engine.stop)
+    await hall.catch_up()
+    live = _live_edge(config, engine, Reader(pool), identities)
+    services = Services(
+        config=config,
+        pool=pool,
+        engine=engine,
+        reader=Reader(pool),
+        hall=hall,
+        accounts=accounts,
+        admissions=Admissions(pool),
+        drafts=Drafts(pool),
+        live=live,
+        signing_key=key,
+        metrics=metrics,
+        request_budgets=Budgets(Rate.per_second(config.requests_per_second, burst=config.requests_burst)),
+        draining=asyncio.Event(),
+    )
+    _add_gauges(services)
+    for work in (hall.follow(), identities.follow(), metrics.watch_loop(), _sweep(accounts)):
+        _follow(stack, work)
+    return services
+
+
+@asynccontextmanager
+async def _pool(config: Config, dsn: str) -> AsyncIterator[asyncpg.Pool]:
+    pool = await asyncpg.create_pool(
+        dsn, min_size=2, max_size=config.database_connections, command_timeout=QUERY_S, timeout=QUERY_S
+    )
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(REQUESTS_END_S):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+def _live_edge(config: Config, engine: Engine, reader: Reader, identities: Identities) -> LiveEdge:
+    live = LiveEdge(engine, reader, KnownCallers(identities), live_settings(config), engine.clock.now_us)
+    identities.subscribe_revocations(lambda revocation: live.revoke(revocation.subject))
+    return live
+
+
+async def _start_live(services: Services, stack: AsyncExitStack) -> Services:
+    """Start the live edge and its own listener; return the services with the port in use."""
+    services.live.start()
+    stack.push_async_callback(services.live.stop)
+    server = await fast.listen(services.live, services.config.host, services.config.live_port)
+    stack.callback(server.close)
+    port = server.sockets[0].getsockname()[1]
+    return replace(services, config=services.config.model_copy(update={"live_port": port}))
+
+
+async def _start_site(services: Services, listening: socket.socket, stack: AsyncExitStack) -> None:
+    runner = web.AppRunner(
+        build_app(services),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=REQUESTS_END_S,
+        max_field_size=HEADER_BYTES_MAX,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, listening, backlog=BACKLOG).start()
+
+
+async def _drain(services: Services) -> None:
+    """Take nothing new and send the live connections away; everything else is taken down after this."""
+    services.draining.set()
+    await services.live.drain(services.config.drain_seconds)
+
+
+async def _sweep(accounts: Accounts) -> None:
+    while True:
+        try:
+            await accounts.sweep()
+        except UNREACHABLE:
+            log.warning("sweep_failed")
+        await asyncio.sleep(SWEEP_S)
+
+
+def _add_gauges(services: Services) -> None:
+    metrics, engine, live = services.metrics, services.engine, services.live
+    metrics.gauge("ortoo_engine_inbox_depth", "Commands waiting for the writer.", lambda: engine.waiting)
+    metrics.gauge("ortoo_engine_fenced", "1 after another engine took over.", lambda: float(engine.fenced))
+    metrics.gauge("ortoo_engine_ready", "1 while commands are taken.", lambda: float(engine.ready))
+    metrics.gauge(
+        "ortoo_clock_offset_seconds", "Wall clock ahead of the market's.", lambda: engine.clock.error_us() / 1e6
+    )
+    metrics.gauge("ortoo_ws_connections", "Open live connections.", lambda: live.connections)
+    metrics.gauge("ortoo_database_pool_idle", "Idle connections of the pool.", lambda: services.pool.get_idle_size())
+
+
+def _own_migrations() -> list[Path]:
+    """Return the migrations of this package's stores: accounts first, the others refer to them."""
+    here = Path(__file__).parent
+    others = sorted(path for path in here.glob("*/sql/migrations") if path != ACCOUNT_MIGRATIONS)
+    return [ACCOUNT_MIGRATIONS, *others]
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
+    listening.setblocking(False)
+    return listening
+
+
+def _follow(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run endless work until the stack unwinds."""
+    task = asyncio.get_running_loop().create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+
+
+def _stop_on_signals(stopping: asyncio.Event) -> None:
+    """The first signal asks for an orderly end, the second one ends the process."""
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)

@@ -1,0 +1,51 @@
+"""What handlers need, in one frozen record under one application key."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import asyncpg
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from engine.catalogue.hall import Hall
+from engine.journal.reader import Reader
+from engine.runtime.engine import Engine
+from gateway.accounts.accounts import Accounts
+from gateway.accounts.admissions import Admissions
+from gateway.config import Config
+from gateway.desk.drafts import Drafts
+from gateway.http.metrics import Metrics
+from gateway.http.rates import Budgets
+from gateway.live.edge import LiveEdge
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running market. `config` holds the ports in use, never 0."""
+
+    config: Config
+    pool: asyncpg.Pool
+    engine: Engine
+    reader: Reader
+    hall: Hall
+    accounts: Accounts
+    admissions: Admissions
+    drafts: Drafts
+    live: LiveEdge
+    """All live connections; also keeps the bid budgets of accounts."""
+    signing_key: Ed25519PrivateKey
+    metrics: Metrics
+    request_budgets: Budgets
+    """HTTP requests of a network."""
+    draining: asyncio.Event
+    """Set when the process is going down: it takes nothing new."""
+
+    @property
+    def now_us(self) -> int:
+        """The time now on the engine's clock, which is the market's."""
+        return self.engine.clock.now_us()
+
+
+SERVICES = web.AppKey("services", Services)

@@ -1,0 +1,1 @@
+"""Real recorded auctions into the replay format."""
