@@ -29,9 +29,9 @@ from gateway.services import Services
 VISITORS: Final = (
     ("operator", "演示交易机构", Role.OPERATOR),
     ("supervisor", "演示监管单位", Role.SUPERVISOR),
-    ("seller", "包头稀土材料研究所(演示)", Role.SELLER),
-    ("bidder1", "草原合作社(演示)", Role.BIDDER),
-    ("bidder2", "青山新材料公司(演示)", Role.BIDDER),
+    ("seller", "包头稀土材料研究所（演示）", Role.SELLER),
+    ("bidder1", "草原合作社（演示）", Role.BIDDER),
+    ("bidder2", "青山新材料公司（演示）", Role.BIDDER),
 )
 _ORIGIN: Final = Origin(NOBODY, "demo")
 
@@ -55,7 +55,7 @@ async def _open(http_port: int | None) -> None:
     if http_port is not None:
         config = config.model_copy(update={"http_port": http_port})
     if not (_is_free(config.host, config.http_port) and _is_free(config.host, config.live_port)):
-        _say("端口被占用,改用空闲端口 / the usual ports are taken, using free ones")
+        _say("端口被占用，改用空闲端口 / the usual ports are taken, using free ones")
         config = config.model_copy(update={"http_port": 0, "live_port": 0})
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -66,7 +66,7 @@ async def _open(http_port: int | None) -> None:
         accounts = {login: await _account(services, login, shown, role, password) for login, shown, role in VISITORS}
         recorded = [
             await _account(
-                services, f"recorded{number:02d}", f"历史竞买人 {number}(演示)", Role.BIDDER, secrets.token_urlsafe(20)
+                services, f"recorded{number:02d}", f"历史竞买人 {number}(演示）", Role.BIDDER, secrets.token_urlsafe(20)
             )
             for number in range(1, bidders_recorded() + 1)
         ]

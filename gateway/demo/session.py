@@ -99,6 +99,8 @@ async def _publish_once(services: Services, lot: DemoLot, seller: PartyId, recor
     await _say(services, lot_id, PublishLot(terms=terms, subject=lot.subject(), seller_id=seller), "demo")
     if lot.name in SCHEDULED:
         return
+    while (state := services.engine.state(lot_id)) is not None and not state.phase.is_bidding:
+        await asyncio.sleep(0.02)  # the opening is marked a moment after publication
     for bid in itertools.islice(recorded_auction(len(lot.name)), 2 + len(lot.title_zh) % 5):
         state = services.engine.state(lot_id)
         if state is not None and state.phase.is_bidding:

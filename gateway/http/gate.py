@@ -206,6 +206,8 @@ def live_sources(origins: frozenset[str], live_port: int, live_public_url: str) 
     for origin in origins:
         own = origin.replace("http", "ws", 1)
         scheme, _, place = own.partition("://")
+        if place.startswith("["):
+            continue  # a policy cannot name an IPv6 address; such a market is reached by its name
         host = place if place.endswith("]") or ":" not in place else place.rpartition(":")[0]
         found |= {own, f"{scheme}://{host}:{live_port}"}
     if live_public_url:

@@ -34,11 +34,12 @@ async def show_hall(request: web.Request) -> web.Response:
         "phase": phase if phase in PHASES else "",
         "sort": sort if sort in set(Sort) else Sort.ENDING.value,
     }
+    narrowed = bool(chosen["q"] or chosen["field"] or chosen["region"])
     found: HallPage = await services.hall.search(
         words=chosen["q"],
         field=chosen["field"],
         region=chosen["region"][:4],
-        phases=PHASES.get(chosen["phase"], PHASES["bidding"] + PHASES["scheduled"] if not any(chosen.values()) else ()),
+        phases=PHASES.get(chosen["phase"], () if narrowed else PHASES["bidding"] + PHASES["scheduled"]),
         sort=Sort(chosen["sort"]),
         after=query.get("after", "")[:100],
         limit=LOTS_A_PAGE,

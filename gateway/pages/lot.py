@@ -108,7 +108,7 @@ def _command_id(text: str) -> bytes:
 
 
 def _read(state: LotState, text: str) -> Amount | None:
-    plain = text.strip().replace(",", "").replace("，", "")
+    plain = text.strip().replace(",", "").replace("\uff0c", "")
     if not plain:
         return None
     amount = parse_amount(plain, state.terms.currency)

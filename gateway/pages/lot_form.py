@@ -112,7 +112,7 @@ class _Reader:
         return self._values.get(name) == "1"
 
     def amount(self, name: str) -> Amount:
-        amount = parse_amount(self.text(name).replace(",", "").replace("，", ""), CNY)
+        amount = parse_amount(self.text(name).replace(",", "").replace("\uff0c", ""), CNY)
         if amount is None or amount == 0:
             self.wrong[name] = "amount"
             return Amount(1)

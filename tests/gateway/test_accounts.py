@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from engine.values import LotId
 from gateway.accounts import audit, throttle
 from gateway.accounts.accounts import TOKENS_MAX, Accounts
 from gateway.accounts.admissions import Admissions
@@ -235,9 +236,12 @@ async def test_an_unknown_name_costs_as_much_as_a_known_one(accounts: Accounts, 
     await accounts.register("anna", "Anna", PASSWORD, HERE)
     checked: list[str] = []
     real = bureau.passwords._check
-    monkeypatch.setattr(
-        bureau.passwords, "_check", lambda stored, password: checked.append(stored) or real(stored, password)
-    )
+
+    def counted(stored: str, password: str) -> bool:
+        checked.append(stored)
+        return real(stored, password)
+
+    monkeypatch.setattr(bureau.passwords, "_check", counted)
     for login in ("anna", "nobody"):
         await refusal(accounts.log_in(login, "wrong password", "192.0.2.1"))
     assert len(checked) == 2
@@ -253,7 +257,7 @@ async def test_pauses_grow_with_failures_and_never_lock(accounts: Accounts, cloc
     for _ in range(12):
         refused = await refusal(accounts.log_in("anna", "wrong", "192.0.2.1"))
         if refused.code is Code.LOGIN_THROTTLED:
-            waits.append(refused.data["retry_after_ms"])
+            waits.append(int(refused.data["retry_after_ms"]))
             clock.pass_s(waits[-1] / 1_000)
             refused = await refusal(accounts.log_in("anna", "wrong", "192.0.2.1"))
         assert refused.code is Code.LOGIN_FAILED
@@ -552,13 +556,14 @@ async def test_what_has_expired_is_swept(bureau: Bureau, accounts: Accounts, clo
 
 async def test_who_asks_for_admission_waits_once(bureau: Bureau, accounts: Accounts, clock: Clock):
     anna, bert = [await accounts.register(name, "X", PASSWORD, HERE) for name in ("anna", "bert")]
+    lot = LotId("a1")
     admissions = Admissions(bureau.pools[0], clock)
-    await admissions.ask("a1", bert.id)
+    await admissions.ask(lot, bert.id)
     clock.pass_s(1)
-    await admissions.ask("a1", anna.id)
-    await admissions.ask("a1", bert.id)
-    assert [r.party_id for r in await admissions.waiting("a1")] == [bert.id, anna.id]
-    assert await admissions.has_asked("a1", anna.id)
-    await admissions.close("a1", anna.id)
-    assert not await admissions.has_asked("a1", anna.id)
-    assert await admissions.waiting("a2") == []
+    await admissions.ask(lot, anna.id)
+    await admissions.ask(lot, bert.id)
+    assert [r.party_id for r in await admissions.waiting(lot)] == [bert.id, anna.id]
+    assert await admissions.has_asked(lot, anna.id)
+    await admissions.close(lot, anna.id)
+    assert not await admissions.has_asked(lot, anna.id)
+    assert await admissions.waiting(LotId("a2")) == []

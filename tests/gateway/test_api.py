@@ -13,7 +13,7 @@ import pytest
 from engine.evidence.offline import check_against_chain, check_receipt
 from engine.rules.auction import terms as t
 from engine.rules.rejections import Reject
-from engine.values import Amount, DurationUs, InstantUs
+from engine.values import Amount, DurationUs, InstantUs, LotId
 from gateway.accounts import audit
 from gateway.accounts.model import Role, Scope
 from gateway.errors import Code
@@ -40,7 +40,8 @@ async def test_a_bid_is_answered_with_its_place_in_the_log(town: Town):
     assert status == 200
     record = await town.services.reader.lot_event(lot, answer["seq"])
     assert record is not None
-    assert (record.digest.hex(), record.at_us, str(record.command_id.hex())) == (
+    assert record.command_id is not None
+    assert (record.digest.hex(), record.at_us, record.command_id.hex()) == (
         answer["digest"],
         answer["at_us"],
         sent["id"].replace("-", ""),
@@ -221,7 +222,7 @@ async def test_asking_for_lots_that_are_not_there_leaves_nothing_in_memory(town:
         status, _ = await bidder.post(f"{LOTS}/ghost-{number}/bids", wish(amount="1"))
         assert status == 404
     assert [state.lot_id for state in town.services.engine.lots()] == []
-    assert not any(f"ghost-{n}" in town.services.engine._writer._book for n in range(5))
+    assert not any(LotId(f"ghost-{n}") in town.services.engine._writer._book for n in range(5))
 
 
 async def test_the_record_is_read_in_pages_without_what_is_not_public(town: Town):
@@ -358,7 +359,7 @@ async def test_seeds_of_bidder_codes_are_drawn_by_the_publisher(town: Town):
     for number in range(4):
         body = {**publication(seller, town.services.now_us), "lot": f"grass-{number}"}
         assert (await operator.post(LOTS, body))[0] == 200
-        state = town.services.engine.state(f"grass-{number}")
+        state = town.services.engine.state(LotId(f"grass-{number}"))
         assert state is not None
         seeds.add(state.terms.code_seed)
     assert len(seeds) > 1

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from engine.values import PartyId
 from gateway.accounts.model import ANONYMOUS, Account, Caller, Role, Scope
 from gateway.errors import Code
 from gateway.http.app import build_app, check_doors
@@ -117,7 +118,9 @@ def test_every_frame_that_can_be_read_has_a_door():
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("scope", [None, *Scope])
 def test_the_live_edge_takes_frames_by_this_table(role: Role, scope: Scope | None):
-    account = Account(id="p" + "0" * 16, login="x", display_name="x", role=role, language="zh", created_at_us=0)
+    account = Account(
+        id=PartyId("p" + "0" * 16), login="x", display_name="x", role=role, language="zh", created_at_us=0
+    )
     caller = Caller(account=account)
     if scope is not None:
         caller = Caller(account=account, token="t", scopes=frozenset({scope}))
@@ -282,7 +285,9 @@ async def test_logging_out_ends_the_session_and_not_just_the_cookie(town: Town):
 
 def test_judge_tells_nobody_from_somebody():
     door = Door("GET", "/x", frozenset({Role.OPERATOR}))
-    account = Account(id="p" + "0" * 16, login="x", display_name="x", role=Role.BIDDER, language="zh", created_at_us=0)
+    account = Account(
+        id=PartyId("p" + "0" * 16), login="x", display_name="x", role=Role.BIDDER, language="zh", created_at_us=0
+    )
     assert judge(door, ANONYMOUS) is Code.UNAUTHENTICATED
     assert judge(door, Caller(account=account)) is Code.FORBIDDEN
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.journal.codec import decode_event
-from engine.rules.visibility import history_row, public_lot
-from engine.values import LotId
+from engine.rules.visibility import history_row, public_lot, you
+from engine.values import LotId, PartyId
 from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
 from tests.gateway.live.market import LOT, PLENTY, Guest, Market, rest
@@ -31,6 +31,7 @@ ACTS = (
     "slow",
     "drain",
     "enter",
+    "page",
     "leave",
     "take_over",
     "untold",
@@ -139,6 +140,10 @@ async def perform(market: Market, viewer: Viewer, act: str, number: int, chance:
             market.edge.drained(viewer.guest.session)
         case "enter":
             await viewer.enter()
+        case "page":
+            viewer.cut()
+            viewer.room = rendered(market, viewer.who)
+            await viewer.enter()
         case "leave" if viewer.guest is not None:
             await viewer.guest.say(t="leave", lot=LOT)
             viewer.room = reduce(viewer.room, {"t": "offline"})
@@ -149,6 +154,15 @@ async def perform(market: Market, viewer: Viewer, act: str, number: int, chance:
             market.engine.untold = 1
             market.bid(other, max(price, state.leader_maximum or 0) + 100)
             market.engine.take_over()
+
+
+def rendered(market: Market, who: str | None) -> Room:
+    """Return the room as a page shows it that is rendered now: it may be ahead of what the rooms were shown."""
+    state = market.state()
+    own = None if who is None else msgspec.to_builtins(you(state, PartyId(who)))
+    known = {"epoch": market.engine.epoch(LOT), "seq": state.seq, "live": msgspec.to_builtins(public_lot(state))}
+    rows = public_rows(market)[-500:]
+    return {**empty_room(LOT), **known, "rows": rows, "you": own, "you_seq": state.seq, "wants": "resume"}
 
 
 def check(market: Market, viewer: Viewer) -> None:

@@ -175,6 +175,35 @@ async def test_what_was_committed_in_doubt_reaches_the_room_without_being_told()
 
 
 @on_virtual_time
+async def test_a_crowd_that_returns_stands_with_the_others() -> None:
+    """A thousand returns between two frames must not cost a thousand encodings."""
+    market = Market(PATIENT)
+    market.publish(LOT, "anna", "bert")
+    steady, snapshot = await market.watch()
+    market.bid("anna", 1_000)
+    await rest()
+    market.bid("bert", 1_100)
+    join = {"t": "join", "lot": LOT, "after": snapshot["seq"], "epoch": 1}
+    crowd = [await market.visit() for _ in range(20)]
+    for guest in crowd:
+        assert kinds(await guest.say(join)) == ["resumed"]
+    await rest(0.1)
+    assert market.edge.hub.counts.led == 0
+    assert all(guest.wire.payloads[-1] is steady.wire.payloads[-1] for guest in crowd)
+
+
+@on_virtual_time
+async def test_what_waits_for_a_socket_goes_out_before_the_price() -> None:
+    market = Market()
+    market.publish(LOT, "anna")
+    guest, _ = await market.watch()
+    guest.session.outbox.append(b'{"t":"accepted"}')
+    market.bid("anna", 1_000)
+    await rest()
+    assert kinds(guest.hears()) == ["accepted", "change"]
+
+
+@on_virtual_time
 async def test_a_history_that_cannot_be_read_is_read_later() -> None:
     market = Market()
     market.publish(LOT, "anna", "bert")

@@ -6,6 +6,7 @@ export class PriceChart {
   constructor(element, label, format) {
     this._element = element;
     const style = getComputedStyle(document.documentElement);
+    const clock = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
     const axis = { stroke: style.getPropertyValue("--ink-3"), grid: { stroke: style.getPropertyValue("--line-2") }, ticks: { show: false } };
     this._plot = new uPlot(
       {
@@ -24,7 +25,7 @@ export class PriceChart {
             points: { show: true, size: 5 },
           },
         ],
-        axes: [axis, { ...axis, size: 78, values: (_, ticks) => ticks.map(format) }],
+        axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map((seconds) => clock.format(seconds * 1000)) }, { ...axis, size: 78, values: (_, ticks) => ticks.map(format) }],
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Asia/Shanghai"),
       },
       [[], []],

@@ -134,12 +134,12 @@ function proxyView({ t, room, page, act, draft, busy }) {
 }
 
 function answerView({ answer }) {
-  if (answer === null) return html`<div class="answer"></div>`;
+  if (answer === null) return nothing;
   return html`<div class="answer answer--${answer.kind}">${answer.text}</div>`;
 }
 
 function historyView({ t, room, page }) {
-  const rows = room.rows.slice(-ROWS_SHOWN).reverse();
+  const rows = room.rows.filter((row) => row.kind !== "admitted").slice(-ROWS_SHOWN).reverse();
   if (rows.length === 0) return html`<p class="muted">${t("history.none")}</p>`;
   return html`<table class="history">
     <thead><tr><th scope="col">${t("history.time")}</th><th scope="col">${t("history.what")}</th><th scope="col" class="num">${t("history.price")}</th></tr></thead>
