@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup run test lint test-js test-python bench screenshots simulate kill-rounds clean
+.PHONY: help setup run test lint test-js test-python test-browser bench screenshots simulate kill-rounds clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,7 +17,7 @@ run: setup  ## Open the market with demonstration lots and a live session
 
 test: ## Lint, types, import rules, JavaScript and all Python tests
 	@tools/setup.sh dev
-	@$(MAKE) --no-print-directory lint test-js test-python
+	@$(MAKE) --no-print-directory lint test-js test-python test-browser
 
 lint:
 	@tools/setup.sh dev
@@ -28,8 +28,12 @@ test-js:
 	@echo "== JavaScript" && node --test tests/js/
 
 test-python:
+	@tools/setup.sh dev
+	@echo "== Python" && $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 --dist loadfile -m "not browser"
+
+test-browser:
 	@tools/setup.sh dev && tools/setup.sh browser
-	@echo "== Python" && $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 --dist loadfile
+	@echo "== browser" && $(PY) -m pytest -q -n 2 --dist loadfile tests/browser
 
 bench: setup  ## Print the benchmark (about six minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.bench

@@ -22,7 +22,7 @@ from gateway.accounts.identities import Identities
 from gateway.accounts.model import ACCOUNT_MIGRATIONS, Account, Role, Scope
 from gateway.accounts.passwords import Passwords
 from gateway.config import Config, read_config
-from gateway.errors import Refused
+from gateway.errors import Code, Refused
 
 HERE: Final = Origin(CONSOLE, "local")
 PAGE: Final = 200
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--language", choices=["zh", "en"], default="zh")
     token = acts.add_parser("create-token", help="make a token of an account; it is printed once")
     token.add_argument("login")
-    token.add_argument("--scopes", default="read", help="comma-separated: read, bid, desk")
+    token.add_argument("--scopes", nargs="+", choices=[scope.value for scope in Scope], default=[Scope.READ.value])
     token.add_argument("--days", type=int, default=90)
     token.add_argument("--name", default="console")
     role = acts.add_parser("set-role", help="give an account another role; its sessions end")
@@ -77,7 +77,7 @@ async def _run(options: argparse.Namespace, config: Config) -> None:
         else:
             account = await accounts.by_login(options.login)
             if account is None:
-                raise SystemExit(f"ortoo admin: no account {options.login}")
+                raise Refused(Code.NOT_FOUND)
             await _change(accounts, account, options)
 
 
@@ -96,7 +96,7 @@ async def _create_account(accounts: Accounts, options: argparse.Namespace) -> No
 async def _change(accounts: Accounts, account: Account, options: argparse.Namespace) -> None:
     match options.act:
         case "create-token":
-            scopes = [Scope(scope) for scope in options.scopes.split(",")]
+            scopes = [Scope(scope) for scope in options.scopes]
             token, secret = await accounts.create_token(account.id, options.name, scopes, options.days, HERE)
             _print({"id": token.id, "account": account.id, "secret": secret})
         case "set-role":

@@ -67,16 +67,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve() -> int:
-    from engine.journal.embedded import PostgresUnavailable
-    from engine.journal.log import JournalUnavailable
-    from gateway.serve import FencedOut, serve
+    from gateway.serve import CANNOT_RUN, serve
 
     config = read_config()
     try:
         asyncio.run(
             serve(config, lambda line: print(line, flush=True), lambda line: print(line, file=sys.stderr, flush=True))
         )
-    except (PostgresUnavailable, JournalUnavailable, FencedOut, PermissionError, OSError, ValueError) as problem:
+    except CANNOT_RUN as problem:
         print(f"ortoo serve: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -96,7 +96,7 @@ class Config(BaseModel):
     batch_max: int = Field(1_000, ge=1, le=10_000, description="Commands decided for one commit.")
     change_interval_ms: int = Field(50, ge=5, le=5_000, description="A busy lot is shown this often, ms.")
     drain_seconds: float = Field(
-        5.0, ge=0.0, le=60.0, description="Over how long live connections are sent away at shutdown."
+        5.0, ge=0.0, le=60.0, description="Over how long at most live connections are sent away at shutdown."
     )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

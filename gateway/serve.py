@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.catalogue.hall import CATALOGUE_MIGRATIONS, Hall
 from engine.journal import embedded
-from engine.journal.migrations import JOURNAL_MIGRATIONS, migrate
+from engine.journal.log import JournalUnavailable
+from engine.journal.migrations import JOURNAL_MIGRATIONS, MigrationChanged, migrate
 from engine.journal.reader import Reader
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.writer import WriterLimits
@@ -33,7 +35,7 @@ from gateway.accounts.model import ACCOUNT_MIGRATIONS, UNREACHABLE
 from gateway.accounts.passwords import Passwords
 from gateway.config import Config, unknown_variables
 from gateway.desk.drafts import Drafts
-from gateway.http.app import HEADER_BYTES_MAX, KEEPALIVE_S, build_app
+from gateway.http.app import KEEPALIVE_S, build_app
 from gateway.http.logs import set_up_logs
 from gateway.http.metrics import Metrics
 from gateway.http.rates import Budgets
@@ -48,6 +50,8 @@ SWEEP_S: Final = 600.0
 QUERY_S: Final = 30.0
 """No reading takes longer; the journal's writer has connections of its own and no such limit."""
 WATCH_S: Final = 0.5
+AGAIN_S: Final = 1.0
+DRAIN_EACH_S: Final = 0.02
 REQUESTS_END_S: Final = 10.0
 """How long requests under way may still take when the process goes down."""
 BACKLOG: Final = 1_024
@@ -60,6 +64,23 @@ log = logging.getLogger(__name__)
 
 class FencedOut(Exception):
     """Another process runs this market's engine now; this one has stopped."""
+
+
+class KeyUnusable(Exception):
+    """The signing key cannot be used; a new one is never made in its place, receipts given out would be worthless."""
+
+
+CANNOT_RUN: Final = (
+    embedded.PostgresUnavailable,
+    JournalUnavailable,
+    MigrationChanged,
+    FencedOut,
+    KeyUnusable,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+"""Why a market does not start or ends by itself; the text says what to do."""
 
 
 async def serve(config: Config, announce: Report = lambda line: None, report: Report = lambda line: None) -> None:
@@ -98,7 +119,7 @@ async def running(
     """Yield a running market; take it down in order afterwards: nothing new, live connections away, engine, database.
 
     Raises:
-        PostgresUnavailable, JournalUnavailable, OSError: it cannot start; the text says why.
+        CANNOT_RUN: one of these; the text says why.
     """
     async with AsyncExitStack() as stack:
         listening = _bind(config.host, config.http_port)
@@ -124,13 +145,14 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
     """Return the market's signing key, made at the first start; only the owner may read the file.
 
     Raises:
-        PermissionError: others may read it.
-        ValueError: the file is not a key.
+        KeyUnusable: others may read the file, or it is no key.
     """
     try:
         if path.stat().st_mode & 0o077:
-            raise PermissionError(f"{path}: others may read the signing key: chmod 600")
+            raise KeyUnusable(f"{path}: others may read the signing key: chmod 600")
         return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    except ValueError as damage:
+        raise KeyUnusable(f"{path}: this is no signing key; restore it from the back-up") from damage
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = Ed25519PrivateKey.generate()
@@ -169,7 +191,7 @@ async def _database(config: Config, report: Report, stack: AsyncExitStack) -> st
 
     keeper = _DatabaseKeeper(await start(), start)
     stack.push_async_callback(keeper.stop)
-    _follow(stack, keeper.watch())
+    _follow(stack, keeper.watch)
     return keeper.server.dsn()
 
 
@@ -232,7 +254,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         draining=asyncio.Event(),
     )
     _add_gauges(services)
-    for work in (hall.follow(), identities.follow(), metrics.watch_loop(), _sweep(accounts)):
+    for work in (hall.follow, identities.follow, metrics.watch_loop, partial(_sweep, accounts)):
         _follow(stack, work)
     return services
 
@@ -274,7 +296,6 @@ async def _start_site(services: Services, listening: socket.socket, stack: Async
         access_log=None,
         keepalive_timeout=KEEPALIVE_S,
         shutdown_timeout=REQUESTS_END_S,
-        max_field_size=HEADER_BYTES_MAX,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -284,7 +305,8 @@ async def _start_site(services: Services, listening: socket.socket, stack: Async
 async def _drain(services: Services) -> None:
     """Take nothing new and send the live connections away; everything else is taken down after this."""
     services.draining.set()
-    await services.live.drain(services.config.drain_seconds)
+    # A few people do not come back as a herd; then nobody has to wait for the end.
+    await services.live.drain(min(services.config.drain_seconds, services.live.connections * DRAIN_EACH_S))
 
 
 async def _sweep(accounts: Accounts) -> None:
@@ -328,9 +350,18 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _follow(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Run endless work until the stack unwinds."""
-    task = asyncio.get_running_loop().create_task(work)
+def _follow(stack: AsyncExitStack, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run endless work until the stack unwinds; what fails is written down and begun again, never silently missing."""
+
+    async def keep_at_it() -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("work_failed", extra={"work": repr(work)})
+            await asyncio.sleep(AGAIN_S)
+
+    task = asyncio.get_running_loop().create_task(keep_at_it())
 
     async def end() -> None:
         task.cancel()

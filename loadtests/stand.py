@@ -15,7 +15,21 @@ from loadtests.processes import Child
 
 START_TRIES: Final = 20
 READY_S: Final = 60.0
-SETTINGS: Final[Mapping[str, str]] = {}
+SETTINGS: Final[Mapping[str, str]] = {
+    "ORTOO_HTTP_PORT": "0",
+    "ORTOO_LIVE_PORT": "0",
+    "ORTOO_BIDS_PER_SECOND": "10000",
+    "ORTOO_BIDS_BURST": "100000",
+    "ORTOO_FRAMES_PER_SECOND": "10000",
+    "ORTOO_FRAMES_BURST": "100000",
+    "ORTOO_CONNECTIONS_PER_ACCOUNT": "100000",
+    "ORTOO_REQUESTS_PER_SECOND": "100000",
+    "ORTOO_REQUESTS_BURST": "1000000",
+    "ORTOO_PASSWORD_MEMORY_KIB": "1024",
+    "ORTOO_PASSWORD_TIME_COST": "1",
+    "ORTOO_LOG_LEVEL": "warning",
+}
+"""A single machine plays all bidders, so what bounds one person or one address is out of the way."""
 STAFF: Final = ("operator-of-the-load-test", "a password of the load test, nothing else")
 """Login and password of the operator account that publishes the lots."""
 
@@ -60,7 +74,7 @@ class Server:
 
     def __init__(self, folder: Path, dsn: str) -> None:
         self._folder = folder
-        self._environment = {**SETTINGS, "ORTOO_DATABASE_URL": dsn, "ORTOO_DATA_DIR": str(folder / "data")}
+        self.environment = {**SETTINGS, "ORTOO_DATABASE_URL": dsn, "ORTOO_DATA_DIR": str(folder / "data")}
         self._child: Child | None = None
         self.http_port = 0
         self.live_port = 0
@@ -77,7 +91,7 @@ class Server:
 
     async def start(self) -> None:
         """Start it and wait until it takes bids; the ports stay what they were the first time."""
-        environment = dict(self._environment)
+        environment = dict(self.environment)
         if self.http_port:
             environment |= {"ORTOO_HTTP_PORT": str(self.http_port), "ORTOO_LIVE_PORT": str(self.live_port)}
         self._child = await Child.start(

@@ -95,7 +95,7 @@ class Hall:
             self._wake.clear()
             try:
                 await self.catch_up()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 log.warning("hall_behind", exc_info=True)
                 self._wake.set()
                 await asyncio.sleep(1.0)

@@ -35,6 +35,7 @@ _row_of = attrgetter(*COLUMNS)
 _UNREACHABLE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -168,10 +169,14 @@ class PostgresLog:
 async def connect(dsn: str) -> asyncpg.Connection:
     """Open a connection that may add to the log but not change it: as role ortoo_writer where the database has it."""
     connection = await asyncpg.connect(dsn, server_settings={"application_name": "ortoo-journal"})
-    if await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ortoo_writer' AND pg_has_role(oid, 'MEMBER'))"
-    ):
-        await connection.execute("SET ROLE ortoo_writer")
+    try:
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ortoo_writer' AND pg_has_role(oid, 'MEMBER'))"
+        ):
+            await connection.execute("SET ROLE ortoo_writer")
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 

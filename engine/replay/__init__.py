@@ -1,1 +1,1 @@
-"""Replay: recorded auctions through the real rules and the real journal, on virtual time."""
+"""Replay: recorded auctions through the real rules and the real journal, on virtual time. The format: docs/REPLAY.md."""

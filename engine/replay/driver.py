@@ -1,89 +1,82 @@
-"""Driving a replay: virtual time, every deadline marked before the first bid at or after it, records appended in batches."""
+"""Driving a replay on virtual time: one clock over all lots, every deadline marked before the first bid at or after it.
+
+Commands go through the book that the live writer uses, records through the journal, in batches as under load.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from heapq import heappop, heappush
+from typing import Final
 
 from engine.bus.local import Envelope
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import request_digest
 from engine.journal.log import EventLog, Taken
 from engine.journal.records import Record
-from engine.replay.format import BadLine, ReplayBid, ReplayLot
+from engine.replay.format import Recording, ReplayBid, ReplayLot
+from engine.replay.result import LotResult, Tally, result_of
 from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
-from engine.rules.auction.state import Phase
 from engine.runtime.book import Batch, Book
-from engine.values import SHARDS, InstantUs, LotId, PartyId, format_amount
+from engine.values import SHARDS, InstantUs, PartyId
 
-BATCH = 2_000
-SELLER = PartyId("seller")
+OWNER: Final = "replay"
+BATCH_RECORDS: Final = 2_000
+"""Records of one commit; under load the live writer reaches the same order of magnitude."""
+END_OF_TIME: Final = InstantUs(2**62)
+# A name that no bidder can have: recorded names are not empty.
+_SELLER: Final = PartyId("")
 
-Append = Callable[[list[Record]], Awaitable[None]]
+Append = Callable[[Sequence[Record]], Awaitable[None]]
 
 
 class Replay:
-    """One replay over a book of its own."""
+    """One replay of a recording over a book and a journal."""
 
-    def __init__(self, book: Book, append: Append) -> None:
+    def __init__(self, recording: Recording, book: Book, append: Append) -> None:
+        self._recording = recording
         self._book = book
         self._append = append
         self._batch = Batch()
-        self._lots: dict[str, ReplayLot] = {}
-        self._admitted: set[tuple[str, PartyId]] = set()
-        self._refused: dict[str, dict[str, int]] = {}
-        self._accepted: dict[str, int] = {}
-        self._now_us: dict[str, InstantUs] = {}
+        self._tallies = [Tally() for _ in recording.lots]
+        self._admitted: set[tuple[int, PartyId]] = set()
+        self._alarms: list[tuple[InstantUs, int]] = []
+        self._set_at_us: dict[int, InstantUs] = {}
         self._commands = 0
 
-    async def run(self, lines: Iterable[ReplayLot | ReplayBid]) -> list[dict[str, Any]]:
-        """Play everything in the order given, let time pass to the end, and return one result for each lot.
+    async def run(self) -> list[LotResult]:
+        """Publish the lots, play the bids, let time pass to the end; return the results in the order of the lots.
 
         Raises:
-            BadLine: bids of one lot are not in time order.
+            InDoubt: the journal did not confirm a commit; nothing is answered.
         """
-        for line in lines:
-            if isinstance(line, ReplayLot):
-                self._open(line)
-            else:
-                self._bid(line)
-            if len(self._batch.records) >= BATCH:
-                await self._flush()
-        for lot in self._lots.values():
-            self._run_out(lot.lot_id)
-        await self._flush()
-        return [self._result(lot) for lot in self._lots.values()]
+        begins_at_us = self._recording.begins_at_us()
+        for place, lot in enumerate(self._recording.lots):
+            self._publish(place, lot, begins_at_us)
+            await self._commit_if_full()
+        for bid in self._recording.bids:
+            await self._pass_time(bid.at_us)
+            self._bid(bid)
+            await self._commit_if_full()
+        await self._pass_time(END_OF_TIME)
+        await self._commit()
+        return [self._result(place, lot) for place, lot in enumerate(self._recording.lots)]
 
-    def _open(self, lot: ReplayLot) -> None:
-        self._lots[lot.name] = lot
-        self._refused[lot.name], self._accepted[lot.name] = {}, 0
+    def _publish(self, place: int, lot: ReplayLot, at_us: InstantUs) -> None:
         self._book.add_new(lot.lot_id)
-        opens_at_us = lot.terms.closing.opens_at_us
-        self._now_us[lot.name] = opens_at_us
         subject = Subject(title_zh=lot.name, title_en=lot.name)
-        self._say(lot, PublishLot(terms=lot.terms, subject=subject, seller_id=SELLER), "replay", opens_at_us)
+        self._say(lot, PublishLot(terms=lot.terms, subject=subject, seller_id=_SELLER), OWNER, at_us)
+        self._set_alarm(place)
 
     def _bid(self, bid: ReplayBid) -> None:
-        if bid.at_us < self._now_us[bid.lot]:
-            raise BadLine(f"bids of {bid.lot!r} go back in time at {bid.at_us // 1000}")
-        self._now_us[bid.lot] = bid.at_us
-        lot = self._lots[bid.lot]
-        if (bid.lot, bid.bidder) not in self._admitted:
-            self._admitted.add((bid.lot, bid.bidder))
-            self._say(lot, AdmitBidder(bidder_id=bid.bidder), "replay", bid.at_us)
+        lot = self._recording.lots[bid.place]
+        if (bid.place, bid.bidder) not in self._admitted:
+            self._admitted.add((bid.place, bid.bidder))
+            self._say(lot, AdmitBidder(bidder_id=bid.bidder), OWNER, bid.at_us)
         command = PlaceBid(bidder_id=bid.bidder, amount=bid.amount, maximum=bid.maximum)
-        self._say(lot, command, bid.bidder, bid.at_us, self._count(bid.lot))
-
-    def _count(self, name: str) -> Callable[[Receipt], None]:
-        def count(receipt: Receipt) -> None:
-            if receipt.code is None:
-                self._accepted[name] += 1
-            else:
-                refused = self._refused[name]
-                refused[receipt.code.value] = refused.get(receipt.code.value, 0) + 1
-
-        return count
+        self._say(lot, command, bid.bidder, bid.at_us, self._tallies[bid.place].count)
+        self._set_alarm(bid.place)
 
     def _say(
         self,
@@ -94,50 +87,60 @@ class Replay:
         reply: Callable[[Receipt], None] = lambda receipt: None,
     ) -> None:
         self._commands += 1
-        envelope = Envelope(
-            lot.lot_id, command, self._commands.to_bytes(16, "big"), request_digest(command), actor, at_us, reply, at_us
-        )
+        command_id = self._commands.to_bytes(16, "big")
+        envelope = Envelope(lot.lot_id, command, command_id, request_digest(command), actor, at_us, reply, at_us)
         self._book.decide(envelope, self._batch)
 
-    def _run_out(self, lot_id: LotId) -> None:
-        """Let time pass until the lot has ended or waits for people."""
-        while (state := self._book.state(lot_id)) is not None and (due_us := next_deadline(state)) is not None:
-            self._book.reach_deadlines(lot_id, due_us, self._batch)
+    def _set_alarm(self, place: int) -> None:
+        state = self._book.state(self._recording.lots[place].lot_id)
+        due_us = None if state is None else next_deadline(state)
+        if due_us is not None and self._set_at_us.get(place) != due_us:
+            self._set_at_us[place] = due_us
+            heappush(self._alarms, (due_us, place))
 
-    async def _flush(self) -> None:
+    async def _pass_time(self, until_us: InstantUs) -> None:
+        """Mark every deadline up to `until_us`, in order of time, then of the lots."""
+        while self._alarms and self._alarms[0][0] <= until_us:
+            due_us, place = heappop(self._alarms)
+            if self._set_at_us.get(place) == due_us:
+                del self._set_at_us[place]
+            # An alarm whose deadline has moved on marks nothing.
+            self._book.reach_deadlines(self._recording.lots[place].lot_id, due_us, self._batch)
+            self._set_alarm(place)
+            await self._commit_if_full()
+
+    async def _commit_if_full(self) -> None:
+        if len(self._batch.records) >= BATCH_RECORDS:
+            await self._commit()
+
+    async def _commit(self) -> None:
         batch, self._batch = self._batch, Batch()
         if batch.records:
             await self._append(batch.records)
         for envelope, receipt in batch.answers:
             envelope.reply(receipt)
 
-    def _result(self, lot: ReplayLot) -> dict[str, Any]:
+    def _result(self, place: int, lot: ReplayLot) -> LotResult:
         state = self._book.state(lot.lot_id)
-        assert state is not None
-        name = {Phase.SOLD: "sold", Phase.PASSED: "passed"}.get(state.phase, "open")
-        sold = state.phase is Phase.SOLD
-        return {
-            "lot": lot.name,
-            "state": name,
-            "winner": state.winner,
-            "price": format_amount(state.price, lot.terms.currency) if sold and state.price is not None else None,
-            "closed_at": None if state.ended_at_us is None else state.ended_at_us // 1_000,
-            "accepted": self._accepted[lot.name],
-            "rejected": self._refused[lot.name],
-        }
+        assert state is not None, "a lot of the recording was not published"
+        return result_of(lot, state, self._tallies[place])
 
 
-async def replay_into(log: EventLog, lines: Iterable[ReplayLot | ReplayBid]) -> list[dict[str, Any]]:
-    """Replay through a journal: its shards are taken first, its fence and its digests are the real ones."""
-    taken = await log.take(range(SHARDS), "replay", InstantUs(0))
-    return await Replay(Book(taken), log.append).run(lines)
+async def replay_into(log: EventLog, recording: Recording) -> list[LotResult]:
+    """Replay through a journal: its shards are taken first, its fence and its digests are the real ones.
+
+    Raises:
+        JournalUnavailable, InDoubt: see `EventLog`.
+    """
+    taken = await log.take(range(SHARDS), OWNER, InstantUs(0))
+    return await Replay(recording, Book(taken), log.append).run()
 
 
-async def replay_in_memory(lines: Iterable[ReplayLot | ReplayBid]) -> list[dict[str, Any]]:
-    """Replay through the rules and the sealing only; nothing is stored."""
+async def replay_in_memory(recording: Recording) -> list[LotResult]:
+    """Replay through the rules and the digests; nothing is stored."""
     taken = [Taken(shard, 1, 0, b"", None) for shard in range(SHARDS)]
+    return await Replay(recording, Book(taken), _nowhere).run()
 
-    async def nowhere(_: list[Record]) -> None:
-        return None
 
-    return await Replay(Book(taken), nowhere).run(lines)
+async def _nowhere(_records: Sequence[Record]) -> None:
+    return None

@@ -1,91 +1,55 @@
-"""The replay format (JSON lines): a currency line, lot lines, bid lines. Read strictly; an error names its line.
+"""The replay format (docs/REPLAY.md): JSON lines of a currency, lots and bids, read strictly; an error names its line.
 
-Amounts are decimal strings, times integer milliseconds since 1970. See docs/REPLAY.md.
+Amounts are decimal strings, times whole milliseconds since 1970.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from engine.rules.auction.terms import (
-    Closing,
-    ExtensionFrom,
-    FixedIncrement,
-    Increment,
-    LadderIncrement,
-    PercentIncrement,
-    Reserve,
-    Terms,
-    terms_problems,
-)
-from engine.values import CNY, Amount, Currency, DurationUs, InstantUs, LotId, PartyId, parse_amount
+from engine.replay.errors import BadLine
+from engine.replay.terms import MS_US, InstantMs, LotLine, Name, optional_amount, terms_of
+from engine.rules.auction.terms import Terms
+from engine.values import CNY, Amount, Currency, InstantUs, LotId, PartyId
 
-FORMATS = ("english",)
-LATER_FORMATS = ("dutch", "sealed_first", "sealed_second", "sealed_lowest", "multi_pay_as_bid", "multi_uniform")
-LINE_MAX = 64 * 1024
-MS = 1_000
-
-
-class BadLine(Exception):
-    """A line that is not in the format; the text names the line and says what is wrong."""
+FORMATS: Final = ("english",)
+LINE_MAX: Final = 64 * 1024
+"""Bytes of one line."""
+LINES_MAX: Final = 5_000_000
+"""A longer recording is replayed in parts."""
 
 
 class CurrencyLine(Struct, frozen=True, tag_field="kind", tag="currency", forbid_unknown_fields=True):
-    """Amounts from here on are in this currency."""
+    """Lots from here on are in this currency; before any such line they are in CNY."""
 
-    code: str
-    exponent: int
-
-
-class Step(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of three ways to say the increment."""
-
-    fixed: str | None = None
-    percent: str | None = None
-    ladder: tuple[tuple[str, str], ...] | None = None
-
-
-class LotLine(Struct, frozen=True, tag_field="kind", tag="lot", forbid_unknown_fields=True, kw_only=True):
-    """One lot and its terms; absent means none."""
-
-    lot: str
-    format: str
-    start: str
-    increment: Step
-    opens_at: int = 0
-    closes_at: int | None = None
-    reserve: str | None = None
-    reserve_public: bool = False
-    first_bid_clock_ms: int | None = None
-    extension_ms: int | None = None
-    extension_window_ms: int | None = None
-    extension_from: str = "bid"
-    hard_end: int | None = None
-    extensions_max: int | None = None
-    free_period_ms: int | None = None
-    limited_cycle_ms: int | None = None
-    proxy: bool = False
-    tie: str = "earliest"
-    quantity: str | None = None
+    code: Annotated[str, Meta(min_length=1, max_length=8)]
+    exponent: Annotated[int, Meta(ge=0, le=24)]
 
 
 class BidLine(Struct, frozen=True, tag_field="kind", tag="bid", forbid_unknown_fields=True):
-    """One bid as it arrived."""
+    """One bid as it arrived. `quantity` belongs to formats that sell several units."""
 
-    lot: str
-    at: int
-    bidder: str
+    lot: Name
+    at: InstantMs
+    bidder: Name
     amount: str | None = None
     maximum: str | None = None
     quantity: str | None = None
 
 
+class FormatOnly(Struct, frozen=True):
+    """What is looked at first in a line that cannot be read: other formats have fields of their own."""
+
+    kind: str = ""
+    format: str | None = None
+
+
 class ReplayLot(Struct, frozen=True):
-    """A lot to replay."""
+    """A lot to replay: its name in the recording, its name in the journal, its terms."""
 
     name: str
     lot_id: LotId
@@ -93,138 +57,122 @@ class ReplayLot(Struct, frozen=True):
 
 
 class ReplayBid(Struct, frozen=True):
-    """A bid to replay; `at_us` is its arrival."""
+    """A bid to replay; `place` is the lot's place in the recording, `at_us` the arrival."""
 
-    lot: str
+    place: int
     at_us: InstantUs
     bidder: PartyId
     amount: Amount | None
     maximum: Amount | None
 
 
-_DECODER: Final = msgspec.json.Decoder(CurrencyLine | LotLine | BidLine)
+class Recording(Struct, frozen=True):
+    """Everything to replay: lots in the order of the input, bids in order of arrival (of one instant: in the order of the input)."""
+
+    lots: list[ReplayLot]
+    bids: list[ReplayBid]
+
+    def begins_at_us(self) -> InstantUs:
+        """Return the first instant that matters: virtual time starts there."""
+        instants = [lot.terms.closing.opens_at_us for lot in self.lots] + [bid.at_us for bid in self.bids[:1]]
+        return min(instants, default=InstantUs(0))
 
 
-def read_lines(lines: Iterable[bytes]) -> Iterator[ReplayLot | ReplayBid]:
-    """Read a replay, line by line.
+_LINE: Final = msgspec.json.Decoder(CurrencyLine | LotLine | BidLine)
+_FORMAT_ONLY: Final = msgspec.json.Decoder(FormatOnly)
+
+
+def read_recording(lines: Iterable[bytes], run: str = "0") -> Recording:
+    """Read a whole recording.
+
+    Args:
+        lines: The lines, with or without their ends; empty ones are passed over.
+        run: Names this replay inside the lots' ids in the journal: `replay-<run>-<number>`.
 
     Raises:
-        BadLine: a line is not in the format, or uses something before it was said.
+        BadLine: a line is not in the format, or uses a lot before it was described.
     """
-    currency, lots = CNY, dict[str, Currency]()
+    reading = _Reading(run)
     for number, line in enumerate(lines, start=1):
+        if number > LINES_MAX:
+            raise BadLine(f"more than {LINES_MAX} lines: replay the recording in parts")
         if not line.strip():
             continue
         try:
-            read = _decode(line)
-            if isinstance(read, CurrencyLine):
-                if not 0 <= read.exponent <= 24 or not 1 <= len(read.code) <= 8:
-                    raise BadLine("a currency has a code of 1 to 8 letters and an exponent from 0 to 24")
-                currency = Currency(read.code, read.exponent)
-            elif isinstance(read, LotLine):
-                if read.lot in lots:
-                    raise BadLine(f"the lot {read.lot!r} is described twice")
-                terms = _terms(read, currency)
-                lots[read.lot] = currency
-                yield ReplayLot(read.lot, LotId(f"replay-{len(lots)}"), terms)
-            else:
-                if read.lot not in lots:
-                    raise BadLine(f"a bid on {read.lot!r} before its lot line")
-                yield _bid(read, lots[read.lot])
-        except BadLine as error:
-            raise BadLine(f"line {number}: {error}") from None
+            reading.take(_decode(line))
+        except BadLine as problem:
+            raise BadLine(f"line {number}: {problem}") from None
+    reading.bids.sort(key=lambda bid: bid.at_us)
+    return Recording(reading.lots, reading.bids)
+
+
+class _Reading:
+    """What was read so far."""
+
+    def __init__(self, run: str) -> None:
+        self.lots: list[ReplayLot] = []
+        self.bids: list[ReplayBid] = []
+        self._run = run
+        self._places: dict[str, int] = {}
+        self._currency = CNY
+
+    def take(self, line: CurrencyLine | LotLine | BidLine) -> None:
+        match line:
+            case CurrencyLine():
+                self._currency = Currency(line.code, line.exponent)
+            case LotLine():
+                self._take_lot(line)
+            case BidLine():
+                self._take_bid(line)
+
+    def _take_lot(self, line: LotLine) -> None:
+        if line.format not in FORMATS:
+            raise _unsupported(line.format)
+        if line.lot in self._places:
+            raise BadLine(f"the lot {line.lot!r} is described twice")
+        _check_name("lot", line.lot)
+        self._places[line.lot] = len(self.lots)
+        lot_id = LotId(f"replay-{self._run}-{len(self.lots) + 1}")
+        self.lots.append(ReplayLot(line.lot, lot_id, terms_of(line, self._currency)))
+
+    def _take_bid(self, line: BidLine) -> None:
+        place = self._places.get(line.lot)
+        if place is None:
+            raise BadLine(f"a bid on {line.lot!r} before its lot line")
+        if line.amount is None and line.maximum is None:
+            raise BadLine("a bid has an amount, a maximum or both")
+        if line.quantity is not None:
+            raise BadLine("a quantity belongs to formats that sell several units")
+        _check_name("bidder", line.bidder)
+        currency = self.lots[place].terms.currency
+        amount, maximum = optional_amount(line.amount, currency), optional_amount(line.maximum, currency)
+        self.bids.append(ReplayBid(place, InstantUs(line.at * MS_US), PartyId(line.bidder), amount, maximum))
 
 
 def _decode(line: bytes) -> CurrencyLine | LotLine | BidLine:
     if len(line) > LINE_MAX:
         raise BadLine(f"longer than {LINE_MAX} bytes")
     try:
-        read: CurrencyLine | LotLine | BidLine = _DECODER.decode(line)
+        read: CurrencyLine | LotLine | BidLine = _LINE.decode(line)
         return read
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadLine(str(error)) from None
+        other = _other_format(line)
+        raise _unsupported(other) if other is not None else BadLine(str(error)) from None
 
 
-def _bid(line: BidLine, currency: Currency) -> ReplayBid:
-    if line.amount is None and line.maximum is None:
-        raise BadLine("a bid needs an amount or a maximum")
-    if line.quantity is not None:
-        raise BadLine("quantities belong to formats with several units")
-    amount, maximum = _optional(line.amount, currency), _optional(line.maximum, currency)
-    return ReplayBid(line.lot, InstantUs(line.at * MS), PartyId(line.bidder), amount, maximum)
+def _other_format(line: bytes) -> str | None:
+    try:
+        read = _FORMAT_ONLY.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return read.format if read.kind == "lot" and read.format not in FORMATS else None
 
 
-def _terms(line: LotLine, currency: Currency) -> Terms:
-    if line.format not in FORMATS:
-        known = "is not supported yet" if line.format in LATER_FORMATS else "is unknown"
-        raise BadLine(f"the format {line.format!r} {known}; supported: {', '.join(FORMATS)}")
-    if line.tie != "earliest" or line.quantity is not None:
-        raise BadLine("an ascending auction has ties to the earliest and no quantity")
-    if line.extension_from not in ("bid", "end"):
-        raise BadLine("extension_from is 'bid' or 'end'")
-    closing = _closing(line)
-    reserve = _optional(line.reserve, currency)
-    terms = Terms(
-        closing=closing,
-        increment=_increment(line.increment, currency),
-        start_price=_amount(line.start, currency),
-        reserve=Reserve(reserve, line.reserve_public) if reserve else None,
-        currency=currency,
-        proxy=line.proxy,
-        proxy_lowering=line.proxy,
-        # Records hold raises by the leader himself; whoever bids openly above his own bid is taken at his word.
-        leader_may_raise=True,
-        events_max=10_000_000,
-    )
-    problems = terms_problems(terms)
-    if problems:
-        raise BadLine("; ".join(problems))
-    return terms
+def _unsupported(name: str) -> BadLine:
+    return BadLine(f"the format {name!r} is not supported; supported: {', '.join(FORMATS)}")
 
 
-def _closing(line: LotLine) -> Closing:
-    """Return the closing terms. A record's clock has milliseconds: a bid of the very millisecond of the end counts as in time,
-
-    so every end lies one microsecond after its millisecond.
-    """
-    from_bid = line.extension_from == "bid"
-    window_ms = line.extension_window_ms if line.extension_window_ms is not None else line.extension_ms
-    return Closing(
-        opens_at_us=InstantUs(line.opens_at * MS),
-        closes_at_us=None if line.closes_at is None else InstantUs(line.closes_at * MS + 1),
-        first_bid_clock_us=_duration(line.first_bid_clock_ms, 1),
-        free_period_us=_duration(line.free_period_ms, 0),
-        limited_cycle_us=_duration(line.limited_cycle_ms, 1),
-        extension_us=_duration(line.extension_ms, int(from_bid)),
-        extension_window_us=None if line.extension_ms is None else _duration(window_ms, 1),
-        extension_from=ExtensionFrom(line.extension_from),
-        hard_end_us=None if line.hard_end is None else InstantUs(line.hard_end * MS + 1),
-        extensions_max=line.extensions_max,
-    )
-
-
-def _increment(step: Step, currency: Currency) -> Increment:
-    given = [value for value in (step.fixed, step.percent, step.ladder) if value is not None]
-    if len(given) != 1:
-        raise BadLine("an increment is one of fixed, percent, ladder")
-    if step.fixed is not None:
-        return FixedIncrement(_amount(step.fixed, currency))
-    if step.percent is not None:
-        return PercentIncrement(_amount(step.percent, Currency("percent", 4)))
-    assert step.ladder is not None
-    return LadderIncrement(tuple((_amount(price, currency), _amount(by, currency)) for price, by in step.ladder))
-
-
-def _amount(text: str, currency: Currency) -> Amount:
-    amount = parse_amount(text, currency)
-    if amount is None:
-        raise BadLine(f"{text!r} is no amount with at most {currency.exponent} decimals")
-    return amount
-
-
-def _optional(text: str | None, currency: Currency) -> Amount | None:
-    return None if text is None else _amount(text, currency)
-
-
-def _duration(ms: int | None, more_us: int) -> DurationUs | None:
-    return None if ms is None else DurationUs(ms * MS + more_us)
+def _check_name(what: str, name: str) -> None:
+    # Names become text in PostgreSQL and bytes in digests: no control characters, no lone surrogates.
+    if not name.isprintable():
+        raise BadLine(f"the {what} name {name!r} has characters that cannot be printed")

@@ -209,8 +209,8 @@ class Engine:
                 for lot_id in list(due)[:SNAPSHOTS_PER_BEAT]:
                     state, chain = due.pop(lot_id)
                     await self._side_journal.save_snapshot(lot_stream(lot_id), state.seq, encode_state(state), chain)
-        except JournalUnavailable:
-            log.warning("sign_of_life_failed")
+        except Exception:  # a missed sign of life only lengthens an outage; the heartbeat itself must go on
+            log.warning("sign_of_life_failed", exc_info=True)
 
     def _look_for_stall(self) -> None:
         now_us, last_us = self.clock.now_us(), self._last_beat_us

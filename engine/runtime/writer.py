@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -30,6 +30,9 @@ from engine.values import InstantUs, LotId
 RETRY_FIRST_S: Final = 0.05
 RETRY_MOST_S: Final = 2.0
 SWEEP_EVERY_US: Final = 5_000_000
+PROMPT_US: Final = 200_000
+"""A commit of outages that took longer was itself an outage."""
+OUTAGE_ROUNDS_MAX: Final = 20
 
 log = logging.getLogger(__name__)
 
@@ -164,16 +167,27 @@ class Writer:
                 self.committed[state.lot_id] = state
                 self._last_us = InstantUs(max(self._last_us, state.last_at_us))
         self._book = book
-        batch = Batch()
-        now_us = InstantUs(max(self._clock.now_us(), self._last_us))
-        for shard in taken:
-            if shard.unserved_from_us is not None:
-                book.record_outage(shard.unserved_from_us, now_us, batch, shard.shard)
-        await self._commit(batch)
+        await self._give_time_back({shard.shard: shard.unserved_from_us for shard in taken})
         for state in book.states():
             self._deadlines.plan(state.lot_id, next_deadline(state))
         self._serving = True
         self._wake.set()
+
+    async def _give_time_back(self, unserved_from_us: Mapping[int, InstantUs | None]) -> None:
+        """Record the outage of every shard. Nobody is served while that is being committed either, so it is done again
+        until the commit was prompt: otherwise an end could pass unseen meanwhile.
+        """
+        since_us = dict(unserved_from_us)
+        for _ in range(OUTAGE_ROUNDS_MAX):
+            batch = Batch()
+            now_us = InstantUs(max(self._clock.now_us(), self._last_us))
+            for shard, from_us in since_us.items():
+                if from_us is not None:
+                    self._book.record_outage(from_us, now_us, batch, shard)
+                    since_us[shard] = now_us
+            await self._commit(batch)
+            if self._clock.now_us() - now_us <= PROMPT_US:
+                return
 
     async def _serve(self, unanswered: list[Envelope]) -> None:
         while True:
@@ -197,6 +211,8 @@ class Writer:
             if envelope.lot_id not in self._book:
                 await self._load(envelope.lot_id)
             self._book.decide(envelope, batch)
+            if self._book.state(envelope.lot_id) is None:
+                self._book.forget(envelope.lot_id)  # a lot that does not exist leaves nothing behind
         # A deadline stands in the inbox where it fell: bids that wait and came before it are decided before it.
         horizon_us = self._inbox.oldest_at_us() or InstantUs(max(self._clock.now_us(), self._last_us))
         due = self._deadlines.take_due(horizon_us)

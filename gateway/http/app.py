@@ -16,7 +16,6 @@ from gateway.pages import add_pages, render_error
 from gateway.permissions import DoorsUnsound, find_door
 from gateway.services import SERVICES, Services
 
-HEADER_BYTES_MAX: Final = 16_384
 KEEPALIVE_S: Final = 75.0
 
 

@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import structlog
@@ -104,7 +105,8 @@ def _count(services: Services, request: web.Request, route: str | None, status: 
     # Methods are a closed set, too: anybody can invent one.
     method = request.method if request.method in hdrs.METH_ALL else "OTHER"
     services.metrics.requests.labels(method, route or UNMATCHED, str(status)).inc()
-    services.metrics.request_seconds.labels(method, route or UNMATCHED).observe(seconds)
+    if status != HTTPStatus.SWITCHING_PROTOCOLS:  # a live connection lasts as long as somebody watches
+        services.metrics.request_seconds.labels(method, route or UNMATCHED).observe(seconds)
     caller = request.get(CALLER)
     access.info(
         "request",
@@ -208,7 +210,7 @@ def live_sources(origins: frozenset[str], live_port: int, live_public_url: str) 
         scheme, _, place = own.partition("://")
         if place.startswith("["):
             continue  # a policy cannot name an IPv6 address; such a market is reached by its name
-        host = place if place.endswith("]") or ":" not in place else place.rpartition(":")[0]
+        host = place.partition(":")[0]
         found |= {own, f"{scheme}://{host}:{live_port}"}
     if live_public_url:
         scheme, _, rest = live_public_url.partition("://")

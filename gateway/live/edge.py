@@ -10,23 +10,21 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.bus.local import Envelope, Listener
+from engine.bus.local import Envelope
 from engine.evidence.receipts import receipt_of
 from engine.journal.codec import decode_event
-from engine.journal.records import Record
-from engine.rules.auction.state import LotState
 from engine.values import InstantUs, LotId, PartyId
 from gateway.errors import Code
-from gateway.live import hub as hubs
 from gateway.live import messages as m
 from gateway.live import session as s
 from gateway.live.feed import makes_a_row
 from gateway.live.hub import Hub
 from gateway.live.limits import Budget
+from gateway.live.ports import History, LiveEngine
 from gateway.live.registry import SPOKES, TURN_S, Registry
 from gateway.live.session import RoomSession, Wire
 from gateway.live.settings import ROWS_KEPT, LiveSettings
@@ -39,34 +37,6 @@ READ_MAX: Final = 2 * ROWS_KEPT
 READS_AT_ONCE: Final = 8
 IDENTIFY_S: Final = 10.0
 CLOSING_SOON_US: Final = 120_000_000
-
-
-class LiveEngine(hubs.Engine, Protocol):
-    """What the edge asks of the engine."""
-
-    def submit(self, envelope: Envelope) -> None:
-        """Take a command; `envelope.reply` is called exactly once."""
-        ...
-
-    def subscribe(self, listener: Listener) -> None:
-        """Call `listener` with the changes of each commit."""
-        ...
-
-    async def load(self, lot_id: LotId) -> LotState | None:
-        """Return a lot from memory or from the log."""
-        ...
-
-
-class History(Protocol):
-    """What the edge asks of the log."""
-
-    async def lot_tail(self, lot_id: LotId, limit: int) -> list[Record]:
-        """Return the newest records of a lot, oldest of them first."""
-        ...
-
-    async def find_command(self, lot_id: LotId, command_id: bytes) -> Record | None:
-        """Return the record of a command."""
-        ...
 
 
 class EdgeCounts(Struct):
@@ -251,7 +221,7 @@ class LiveEdge:
             case m.Leave():
                 self.hub.leave(session, wish.lot)
             case m.WatchHall():
-                self.hub.watch_hall(session)
+                self.hub.hall.watch(session)
             case m.Status():
                 self._spawn(self._answer_status(session, wish))
 
@@ -320,16 +290,17 @@ class LiveEdge:
         while True:
             await asyncio.sleep(TURN_S)
             turn += 1
-            try:
-                self.serve_spoke(turn)
-            except Exception:  # one broken connection must not stop the heartbeats of all
-                log.exception("wheel_failed")
+            self.serve_spoke(turn)
 
     def serve_spoke(self, turn: int) -> None:
         """Serve the connections whose turn it is, and once a second the feeds."""
         now_us = self._now_us()
         for session in self.registry.spoke(turn):
-            self._serve(session, now_us)
+            try:
+                self._serve(session, now_us)
+            except Exception:  # one broken socket must not stop the heartbeats of all
+                log.exception("socket_broken")
+                session.wire.abort()
         if turn % 10 == 0:
             self.hub.reconcile()
         if turn % SPOKES == 0:
@@ -379,7 +350,11 @@ class LiveEdge:
         for session in ready:
             session.queued = False
             if not session.gone:
-                session.flush()
+                try:
+                    session.flush()
+                except Exception:  # one broken socket must not keep the answers from the others; the log has them
+                    log.exception("socket_broken")
+                    session.wire.abort()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 PATH: Final = b"/live"
 BACKLOG: Final = 4_096
+SMALL: Final = 512
+"""Up to here picows copies a frame into its write buffer, which grows for good; larger frames are framed here instead."""
 _TEXT: Final = WSMsgType.TEXT
 
 
@@ -86,15 +88,19 @@ class FastSocket(WSListener):
 
     def send(self, payload: bytes) -> None:
         """Send one text frame."""
-        self._transport.send(_TEXT, payload)
+        if len(payload) <= SMALL:
+            self._transport.send(_TEXT, payload)
+        else:
+            self._write(_framed(payload))
 
     def send_many(self, payloads: list[bytes]) -> None:
         """Send several text frames in one write."""
+        self._write(b"".join([part for one in payloads for part in (_header(len(one)), one)]))
+
+    def _write(self, frames: bytes) -> None:
         transport = self._transport
         if not (transport.is_close_frame_sent or transport.is_disconnected):
-            transport.underlying_transport.write(
-                b"".join([part for one in payloads for part in (_header(len(one)), one)])
-            )
+            transport.underlying_transport.write(frames)
 
     def ping(self) -> None:
         """Ask for a sign of life."""
@@ -112,6 +118,16 @@ class FastSocket(WSListener):
     def abort(self) -> None:
         """Drop the connection."""
         self._transport.disconnect(False)
+
+
+_last_framed: list[bytes] = [b"", b""]
+
+
+def _framed(payload: bytes) -> bytes:
+    """Return a payload as a frame; a broadcast hands over the same object again and again, and is framed once."""
+    if _last_framed[0] is not payload:
+        _last_framed[:] = payload, _header(len(payload)) + payload
+    return _last_framed[1]
 
 
 def _header(size: int) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Raw, Struct
 
@@ -23,6 +23,9 @@ from gateway.live.settings import CHANGE_ROWS, ROWS_KEPT, SNAPSHOT_ROWS
 
 if TYPE_CHECKING:
     from gateway.live.session import RoomSession
+
+COMMON_US: Final = 100_000
+"""A crowd of anonymous watchers that comes within this time gets the same bytes."""
 
 Entry = tuple[int, InstantUs, Event]
 """(seq, decision time, event) of a line that the public record may show."""
@@ -50,6 +53,7 @@ class LotFeed:
     """One lot, its viewers, and its newest public rows."""
 
     __slots__ = (
+        "_common",
         "_snapshot",
         "covered_after",
         "empty_since_us",
@@ -90,6 +94,8 @@ class LotFeed:
         self.next_at_us = 0
         self.empty_since_us = 0
         self._snapshot: tuple[int, Raw, Raw] | None = None
+        self._common: tuple[int, int, int, bytes] | None = None
+        """The last snapshot for the anonymous: (epoch, seq, when made, bytes)."""
 
     def note(self, change: Change) -> bool:
         """Take a committed change; True if there is something new to show."""
@@ -115,7 +121,7 @@ class LotFeed:
         self.covered_after = newest[0][0] - 1 if len(rows) > ROWS_KEPT else read_after
         self.ring = deque(newest, maxlen=ROWS_KEPT)
         self.loading = False
-        self._snapshot = None
+        self._snapshot = self._common = None
         if self.shown is None or not self.viewers or self.shown.seq > head.seq:
             self.shown = head
         shown = self.shown
@@ -163,9 +169,16 @@ class LotFeed:
         """Return the lot as it is shown, with what this party alone may see, and its seq."""
         shown, state = self.shown, self.state
         assert shown is not None and state is not None
+        if party_id is None and self._common is not None and self._common[:2] == (self.epoch, shown.seq):
+            _, _, made_us, payload = self._common
+            if server_us - made_us < COMMON_US:
+                return payload, shown.seq
         live, rows = self._live_and_rows()
         own = None if party_id is None else you(state, party_id)
-        return m.encode(m.Snapshot(self.lot_id, self.epoch, shown.seq, server_us, live, rows, own)), shown.seq
+        payload = m.encode(m.Snapshot(self.lot_id, self.epoch, shown.seq, server_us, live, rows, own))
+        if party_id is None:
+            self._common = (self.epoch, shown.seq, server_us, payload)
+        return payload, shown.seq
 
     def _live_and_rows(self) -> tuple[Raw, Raw]:
         shown = self.shown

@@ -8,8 +8,8 @@ prev/seq holds for every socket.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -20,37 +20,13 @@ from engine.rules.rejections import Reject
 from engine.values import LotId, PartyId
 from gateway.errors import Code
 from gateway.live import messages as m
-from gateway.live.feed import Entry, Frame, LotFeed, makes_a_row
+from gateway.live.feed import Entry, Frame, LotFeed
+from gateway.live.hall import LiveHall
+from gateway.live.ports import Engine, Scheduler
 from gateway.live.session import RoomSession
-from gateway.live.settings import CHUNK, HALL_LOTS, LOTS_MAX, LiveSettings
+from gateway.live.settings import CHUNK, LOTS_MAX, LiveSettings
 
-
-class Scheduler(Protocol):
-    """The part of an event loop that the hub needs."""
-
-    def call_soon(self, callback: Callable[..., object], *arguments: Any) -> object:
-        """Run after what is ready now."""
-        ...
-
-    def call_later(self, delay: float, callback: Callable[..., object], *arguments: Any) -> object:
-        """Run `delay` seconds from now."""
-        ...
-
-
-class Engine(Protocol):
-    """What the hub asks of the engine."""
-
-    def state(self, lot_id: LotId) -> LotState | None:
-        """Return the committed state of a lot in memory."""
-        ...
-
-    def lots(self) -> Iterable[LotState]:
-        """Return all committed states in memory."""
-        ...
-
-    def epoch(self, lot_id: LotId) -> int:
-        """Return the epoch under which the lot is written."""
-        ...
+log = logging.getLogger(__name__)
 
 
 class HubCounts(Struct):
@@ -71,7 +47,7 @@ class HubCounts(Struct):
 
 
 class Hub:
-    """All lots that somebody watches, and the hall."""
+    """All lots that somebody watches."""
 
     def __init__(
         self,
@@ -89,9 +65,7 @@ class Hub:
         self._now_us = now_us
         self._fetch = fetch
         """Reads a lot's history; answers later by `loaded`, `missing` or `unavailable`."""
-        self._hall: dict[RoomSession, None] = {}
-        self._hall_changed: set[LotId] = set()
-        self._hall_scheduled = False
+        self.hall = LiveHall(engine, settings, scheduler)
 
     # What the engine says.
 
@@ -112,11 +86,7 @@ class Hub:
                     self._tell_admitted(feed, change.event.bidder_id)
                 if not feed.scheduled:
                     self._schedule(feed)
-        if self._hall:
-            changed = {change.lot_id for change in changes if makes_a_row(change.event)}
-            if changed:
-                self._hall_changed |= changed
-                self._schedule_hall()
+        self.hall.on_changes(changes)
 
     def reconcile(self) -> None:
         """Compare every feed with the engine: what was committed without being told (after a doubt) is read from the log."""
@@ -142,10 +112,7 @@ class Hub:
             self._reload(feed)
             return
         waiting, feed.waiting = feed.waiting, []
-        for session, join in waiting:
-            if not session.gone:
-                self._answer_join(session, feed, join)
-                session.on_output(session)
+        self._answer_waiting(feed, waiting, 0)
         if feed.pending and not feed.scheduled:
             self._schedule(feed)
 
@@ -192,15 +159,9 @@ class Hub:
             session.feeds = tuple(other for other in session.feeds if other is not feed)
             self._part(session, feed)
 
-    def watch_hall(self, session: RoomSession) -> None:
-        """Send a connection all lots in memory, and from now on those that change."""
-        session.in_hall = True
-        self._hall[session] = None
-        session.outbox.extend(_hall_frames(self._engine.lots()) or [m.encode(m.Hall([]))])
-
     def drop(self, session: RoomSession) -> None:
         """Forget a connection that is gone."""
-        self._hall.pop(session, None)
+        self.hall.drop(session)
         for feed in session.feeds:
             self._part(session, feed)
         session.feeds = ()
@@ -210,8 +171,7 @@ class Hub:
         for feed in session.feeds:
             if session in feed.viewers:
                 self._snapshot(session, feed)
-        if session.in_hall:
-            session.outbox.extend(_hall_frames(self._engine.lots()))
+        self.hall.drained(session)
         if session.outbox:
             session.on_output(session)
 
@@ -266,14 +226,19 @@ class Hub:
                 continue  # left, or joined after this frame was made
             if session.muted:
                 self.counts.withheld += 1
-            elif sent == prev:
-                viewers[session] = seq
-                if session.outbox:
-                    session.flush()  # acknowledgements and snapshots go first
-                session.wire.send(payload)
-                self.counts.deliveries += 1
-            else:
-                self._lead(session, feed, sent, frame)
+                continue
+            try:
+                if sent == prev:
+                    viewers[session] = seq
+                    if session.outbox:
+                        session.flush()  # acknowledgements and snapshots go first
+                    session.wire.send(payload)
+                    self.counts.deliveries += 1
+                else:
+                    self._lead(session, feed, sent, frame)
+            except Exception:  # one broken socket must not keep the price from the others
+                log.exception("socket_broken")
+                session.wire.abort()
         if end < len(sessions):
             self._scheduler.call_soon(self._hand_out, feed, frame, sessions, end)
             return
@@ -291,6 +256,19 @@ class Hub:
         session.flush()
         session.wire.send(payload)
         self.counts.led += 1
+
+    def _answer_waiting(self, feed: LotFeed, waiting: list[tuple[RoomSession, m.Join]], start: int) -> None:
+        """Answer a crowd that waited for a history, in chunks: a snapshot each at once would be memory never given back."""
+        end = start + CHUNK
+        if feed.loading:
+            feed.waiting = waiting[start:] + feed.waiting
+            return
+        for session, join in waiting[start:end]:
+            if feed in session.feeds and session not in feed.viewers:
+                self._answer_join(session, feed, join)
+                session.flush()
+        if end < len(waiting):
+            self._scheduler.call_soon(self._answer_waiting, feed, waiting, end)
 
     def _answer_join(self, session: RoomSession, feed: LotFeed, join: m.Join) -> None:
         visitor = session.visitor
@@ -336,44 +314,3 @@ class Hub:
             session.feeds = tuple(other for other in session.feeds if other is not feed)
             session.refuse(code, self._now_us(), lot=lot_id)
             session.on_output(session)
-
-    # The hall.
-
-    def _schedule_hall(self) -> None:
-        if not self._hall_scheduled:
-            self._hall_scheduled = True
-            self._scheduler.call_later(self._settings.hall_interval_us / 1e6, self._show_hall)
-
-    def _show_hall(self) -> None:
-        self._hall_scheduled = False
-        changed = [state for lot_id in self._hall_changed if (state := self._engine.state(lot_id)) is not None]
-        self._hall_changed.clear()
-        frames = _hall_frames(changed)
-        if frames:
-            self._hand_out_hall(frames, list(self._hall), 0)
-
-    def _hand_out_hall(self, frames: list[bytes], sessions: list[RoomSession], start: int) -> None:
-        end = start + CHUNK
-        for session in sessions[start:end]:
-            if session in self._hall and not session.muted:
-                session.flush()
-                for payload in frames:
-                    session.wire.send(payload)
-                self.counts.deliveries += len(frames)
-        if end < len(sessions):
-            self._scheduler.call_soon(self._hand_out_hall, frames, sessions, end)
-
-
-def _hall_frames(states: Iterable[LotState]) -> list[bytes]:
-    rows = [
-        m.HallRow(
-            state.lot_id,
-            state.seq,
-            state.phase,
-            None if state.price is None else str(state.price),
-            state.bids,
-            state.closes_at_us,
-        )
-        for state in states
-    ]
-    return [m.encode(m.Hall(rows[start : start + HALL_LOTS])) for start in range(0, len(rows), HALL_LOTS)]

@@ -82,7 +82,6 @@ class RoomSession:
         "feeds",
         "gone",
         "heard_us",
-        "in_hall",
         "muted",
         "number",
         "on_output",
@@ -117,7 +116,6 @@ class RoomSession:
         self.early: list[bytes] | None = None
         """Frames that came before we knew who it is."""
         self.feeds: tuple[LotFeed, ...] = ()
-        self.in_hall = False
         self.waiting = 0
         """Bids submitted and not answered."""
         self.welcomed = False

@@ -36,7 +36,7 @@ async def log_in(request: web.Request) -> web.Response:
 async def show_register(request: web.Request) -> web.Response:
     """GET /register."""
     return page(
-        request, "register.html", login="", display_name="", code=None, next=own_path(request.query.get("next", "/"))
+        request, "register.html", login="", display_name="", code=None, wait_s=0, next=own_path(request.query.get("next", "/"))
     )
 
 
@@ -54,7 +54,14 @@ async def register(request: web.Request) -> web.Response:
             login, shown or login, password, origin_of(request), language=language_of(request)
         )
     except Refused as refused:
-        context = {"login": login[:80], "display_name": shown[:80], "code": refused.code.value, "next": onward}
+        wait_s = -(-int(refused.data.get("retry_after_ms", 0)) // 1_000)
+        context = {
+            "login": login[:80],
+            "display_name": shown[:80],
+            "code": refused.code.value,
+            "next": onward,
+            "wait_s": wait_s,
+        }
         return page(request, "register.html", 422, **context)
     session = await services.accounts.begin_session(account, network_of(request))
     response = see_other(onward)

@@ -1,68 +1,99 @@
-"""Comparing a replay with the record: the same top bidder, the same amount, and no recorded bid refused."""
+"""Comparing a replay with the record: the same top bidder, the same amount, and no recorded bid refused.
+
+The replay runs in a process of its own, as anybody would run it: `ortoo replay`, with the real rules and the real journal.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-Recorded = dict[str, tuple[str, Decimal, int]]
-"""Lot -> (top bidder, amount, number of bids)."""
+from loadtests.converters.recordings import RecordedAuction, breaches, replay_lines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Read = Callable[[Path], Sequence[RecordedAuction]]
 
 
-def write_lines(lines: Iterable[dict[str, Any]]) -> int:
-    """Print the replay."""
-    for line in lines:
-        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
-    return 0
-
-
-def check_and_report(title: str, lines: Iterable[dict[str, Any]], recorded: Recorded) -> int:
-    """Replay with `ortoo replay` (real rules, real journal) and list every auction that differs from the record."""
-    results = run_replay(lines)
-    bids = sum(count for _, _, count in recorded.values())
-    agreeing = 0
-    for name, (bidder, amount, count) in recorded.items():
-        reason = difference(results[name], bidder, amount, count)
-        if reason is None:
-            agreeing += 1
-        else:
-            print(f"differs  {name}: {reason}")
-    print(
-        f"{title}: {agreeing} of {len(recorded)} auctions ({bids} bids) end with the recorded top bidder and amount, no rule breached"
+def convert_or_check(title: str, read: Read, arguments: Sequence[str] | None = None) -> int:
+    """Run a converter's command line; 0 done, 1 for a difference that the record does not explain, 2 for a wrong call."""
+    parser = argparse.ArgumentParser(description=f"{title}: from the recorded data to `ortoo replay` (docs/REPLAY.md)")
+    parser.add_argument("directory", type=Path, help="the directory of the recorded data")
+    parser.add_argument(
+        "--check", action="store_true", help="replay it and compare with the record, instead of printing it"
     )
+    options = parser.parse_args(arguments)
+    try:
+        auctions = read(options.directory)
+    except (OSError, ValueError, KeyError, ArithmeticError) as problem:
+        print(f"{options.directory} does not hold the recorded data: {problem!r}", file=sys.stderr)
+        return 2
+    if options.check:
+        return check(title, auctions)
+    for line in replay_lines(auctions):
+        sys.stdout.write(_json(line))
     return 0
 
 
-def run_replay(lines: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Replay in a process of its own and return the results by lot."""
+def check(title: str, auctions: Sequence[RecordedAuction]) -> int:
+    """Replay, list every auction that differs from the record with the reason, print the totals."""
+    results = replay(auctions)
+    agreeing = unexplained = 0
+    for auction in auctions:
+        differs = difference(auction, results[auction.name])
+        if differs is None:
+            agreeing += 1
+            continue
+        reasons = breaches(auction)
+        unexplained += not reasons
+        print(f"differs  {auction.name}: {differs}")
+        for reason in reasons or ["nothing in the record explains this"]:
+            print(f"         in the record: {reason}")
+    bids = sum(len(auction.bids) for auction in auctions)
+    print(
+        f"{title}: {agreeing} of {len(auctions)} auctions ({bids} bids) end with the recorded top bidder and amount,"
+        f" no rule breached; {len(auctions) - agreeing} differ, {unexplained} of them unexplained"
+    )
+    return 1 if unexplained else 0
+
+
+def replay(auctions: Sequence[RecordedAuction]) -> dict[str, dict[str, Any]]:
+    """Run `ortoo replay` over the auctions and return its lines by lot.
+
+    Raises:
+        RuntimeError: it failed; the text says why.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
-        for line in lines:
-            file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        file.writelines(_json(line) for line in replay_lines(auctions))
         file.flush()
-        command = [
-            sys.executable,
-            "-c",
-            "import sys; from gateway.replay_command import main; sys.exit(main(sys.argv[1:]))",
-            file.name,
-        ]
-        done = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
+        command = [sys.executable, "-m", "gateway.cli", "replay", file.name]
+        done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)
     if done.returncode:
-        raise SystemExit(done.stderr.decode())
+        raise RuntimeError(done.stderr.decode(errors="replace"))
     return {result["lot"]: result for result in map(json.loads, done.stdout.splitlines())}
 
 
-def difference(result: dict[str, Any], bidder: str, amount: Decimal, bids: int) -> str | None:
+def difference(auction: RecordedAuction, result: dict[str, Any]) -> str | None:
     """Return in words how a result differs from the record, None if it does not."""
+    said = []
     if result["rejected"]:
-        return f"of {bids} recorded bids these break a rule: {result['rejected']}"
+        refused = ", ".join(f"{count} × {code}" for code, count in result["rejected"].items())
+        said.append(f"of {len(auction.bids)} recorded bids were refused {refused}")
     if result["state"] != "sold":
-        return f"ended {result['state']}"
-    if (result["winner"], Decimal(result["price"])) != (bidder, amount):
-        return f"won by {result['winner']} at {result['price']}, recorded {bidder} at {amount}"
-    return None
+        said.append(f"ended {result['state']}")
+    elif (result["winner"], Decimal(result["price"])) != (auction.top_bidder, auction.top_amount):
+        said.append(
+            f"won by {result['winner']} at {result['price']}, on record {auction.top_bidder} at {auction.top_amount.normalize():f}"
+        )
+    return "; ".join(said) or None
+
+
+def _json(line: dict[str, Any]) -> str:
+    return json.dumps(line, separators=(",", ":")) + "\n"

@@ -1,17 +1,36 @@
-"""The "Cold Hard Cash" auctions (2023): `python -m loadtests.converters.coldhardcash DIR > cash.jsonl`, or `--check`."""
+"""The "Cold Hard Cash" auctions (2023): `python -m loadtests.converters.coldhardcash DIR > cash.jsonl`, or `--check`.
+
+The record names the winner and the amount of each auction; see SOURCE.md beside the data.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from loadtests.converters.checking import check_and_report, write_lines
+from loadtests.converters.checking import convert_or_check
+from loadtests.converters.recordings import RecordedAuction, RecordedBid, eth
 
-DAY_S, QUARTER_S = 86_400, 900
+
+def read_auctions(directory: Path) -> list[RecordedAuction]:
+    """Read all auctions. Addresses differ in letter case between the two files."""
+    bids: dict[int, list[RecordedBid]] = defaultdict(list)
+    for bid in read_constant(directory / "bidsMade.js"):
+        bids[bid["auctionId"]].append(RecordedBid(bid["timestamp"], eth(bid["amount"]), bid["bidder"].lower()))
+    return [
+        RecordedAuction(
+            name=f"cash-{auction['auctionId']}",
+            reserve=eth(auction["reservePrice"]),
+            bids=tuple(sorted(bids[auction["auctionId"]])),
+            top_bidder=auction["highestBidderAddr"].lower(),
+            top_amount=eth(auction["bidAmount"]),
+        )
+        for auction in read_constant(directory / "allAuctions.js")
+    ]
 
 
 def read_constant(path: Path) -> list[dict[str, Any]]:
@@ -21,39 +40,5 @@ def read_constant(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def lines_of(auctions: list[dict[str, Any]], bids: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Return the replay lines."""
-    yield {"kind": "currency", "code": "ETH", "exponent": 18}
-    for auction in auctions:
-        yield {
-            "kind": "lot", "lot": f"cash-{auction['auctionId']}", "format": "english", "start": "0", "opens_at": 0, "closes_at": None,
-            "reserve": f"{Decimal(auction['reservePrice']):.18f}", "reserve_public": True, "first_bid_clock_ms": DAY_S * 1000,
-            "extension_ms": QUARTER_S * 1000, "extension_window_ms": QUARTER_S * 1000,
-            "increment": {"percent": "10"}, "proxy": False, "tie": "earliest",
-        }  # fmt: skip
-    for bid in sorted(bids, key=lambda bid: (bid["timestamp"], bid["amount"])):
-        yield {
-            "kind": "bid", "lot": f"cash-{bid['auctionId']}", "at": bid["timestamp"] * 1000, "bidder": bid["bidder"].lower(),
-            "amount": f"{Decimal(bid['amount']):f}", "maximum": None,
-        }  # fmt: skip
-
-
-def main() -> int:
-    """Convert, or check against the record."""
-    directory = Path(sys.argv[1])
-    auctions, bids = read_constant(directory / "allAuctions.js"), read_constant(directory / "bidsMade.js")
-    if "--check" not in sys.argv:
-        return write_lines(lines_of(auctions, bids))
-    recorded = {
-        f"cash-{auction['auctionId']}": (
-            auction["highestBidderAddr"].lower(),
-            Decimal(auction["bidAmount"]),
-            sum(bid["auctionId"] == auction["auctionId"] for bid in bids),
-        )
-        for auction in auctions
-    }
-    return check_and_report("Cold Hard Cash", lines_of(auctions, bids), recorded)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(convert_or_check("Cold Hard Cash", read_auctions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -135,20 +136,10 @@ class Town:
         )
         receipt = await ask(self.services, Caller(account=operator), LotId(lot), command, uuid4().bytes)
         assert receipt.code is None, receipt
-        while True:  # the opening is an event of its own
-            state = self.services.engine.state(LotId(lot))
-            if state is not None and state.phase.is_bidding:
-                return LotId(lot)
-            assert state is not None
-            if closing.opens_at_us > now_us or state.opens_at_us > self.services.now_us:
-                return LotId(lot)
-            await _turn()
-
-
-async def _turn() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.005)
+        async with asyncio.timeout(5):
+            while (state := self.services.engine.state(LotId(lot))) is None or not state.phase.is_bidding:
+                await asyncio.sleep(0.005)  # the opening is an event of its own
+        return LotId(lot)
 
 
 @pytest.fixture

@@ -103,6 +103,11 @@ class Engine:
                     await self.log.save_snapshot(lot_stream(lot_id), state.seq, encode_state(state), digest)
             await asyncio.sleep(0.5)
 
+    @property
+    def serves(self) -> bool:
+        """It lives and takes commands."""
+        return self.writer.serving and not self.tasks[0].done()
+
     def kill(self) -> None:
         """Die at whatever await it stands."""
         for task in self.tasks:
@@ -160,14 +165,14 @@ class Market:
         for _ in range(400):
             if self.broken is not None:
                 return
-            if not any(engine.writer.serving for engine in self.engines):
+            if not any(engine.serves for engine in self.engines):
                 self._start_engine()
             await asyncio.sleep(0.5)
             if self.pending == 0:
                 break
         else:
             raise Broken("a command never got a definite answer")
-        serving = [engine for engine in self.engines if engine.writer.serving]
+        serving = [engine for engine in self.engines if engine.serves]
         self.watcher.compare(serving[-1].writer.committed)
 
     def _start_engine(self) -> None:
@@ -192,7 +197,7 @@ class Market:
         """Keep the true record of when nobody served."""
         clock = VirtualClock()
         while True:
-            served = any(engine.writer.serving and not engine.tasks[0].done() for engine in self.engines)
+            served = any(engine.serves for engine in self.engines)
             if served and self._unserved_since is not None:
                 self.watcher.unserved_us.append((self._unserved_since, clock.now_us()))
                 self._unserved_since = None
@@ -278,6 +283,8 @@ class Conversation:
         self.acked_before = market.highest_acked.get(lot_id, 0)
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waits = True
+        self.heard = False
+        """An answer came. One that is not on record (seq None) promises nothing for the same id sent again."""
         market.pending += 1
         self.post()
 
@@ -292,7 +299,7 @@ class Conversation:
         loop.call_later(RESEND_S, self._insist)
 
     def _insist(self) -> None:
-        if self.command_id not in self.market.told and self.market.broken is None:
+        if not self.heard and self.market.broken is None:
             self.market.outcome.resent += 1
             self.post()
 
@@ -323,7 +330,7 @@ class Conversation:
         except Broken as broken:
             market.broken = broken
             return
-        market.told.setdefault(self.command_id, (receipt.decision, receipt.seq, receipt.digest))
+        self.heard = True
         if receipt.seq is not None:
             market.highest_acked[self.lot_id] = max(market.highest_acked.get(self.lot_id, 0), receipt.seq)
         if self.waits:

@@ -114,7 +114,7 @@ def _accepted(state: LotState, bid: PlaceBid, at_us: InstantUs) -> BidAccepted:
     if bid.bidder_id == state.leader:
         assert state.leader_maximum is not None and state.price is not None
         if bid.amount is not None:
-            price = bid.amount
+            price = Amount(max(bid.amount, price_after_raise(state, ceiling_of(bid.amount, bid.maximum))))
         elif ceiling_of(None, bid.maximum) > state.leader_maximum:
             kind, price = BidKind.RAISE_MAXIMUM, price_after_raise(state, ceiling_of(None, bid.maximum))
         else:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from msgspec.structs import astuple
+
 from engine.rules.auction import commands as c
 from engine.rules.auction import events as e
 from engine.rules.auction.bidding import decide_bid
@@ -74,6 +76,8 @@ def _publish(state: LotState | None, lot_id: LotId, command: c.PublishLot, at_us
     problems = terms_problems(command.terms)
     if not is_lot_id(lot_id):
         problems.append("lot_id: malformed")
+    if any(not _is_text(text) for text in astuple(command.subject) if isinstance(text, str)):
+        problems.append("subject: control_characters")
     closes_at_us = command.terms.closing.closes_at_us
     if closes_at_us is not None and closes_at_us <= at_us:
         problems.append("closing: closes_in_the_past")
@@ -219,6 +223,11 @@ def _void(state: LotState, command: c.VoidLot) -> Decision:
     if not _is_reason(command.reason):
         return Rejected(Reject.REASON_REQUIRED)
     return Accepted(e.LotVoided(reason=command.reason))
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether a published text has no control characters but line breaks and tabs."""
+    return all(character.isprintable() or character in "\n\t\r" or ord(character) > 0x9F for character in text)
 
 
 def _is_reason(text: str) -> bool:

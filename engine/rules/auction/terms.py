@@ -203,7 +203,8 @@ def _closing_problems(closing: Closing) -> list[str]:
         found.append("closing: window_needs_extension")
     if closing.require_free_bid and (closing.free_period_us is None or closing.limited_if_no_free_bid):
         found.append("closing: require_free_bid_contradiction")
-    if closing.hard_end_us is not None and closing.hard_end_us <= (closing.closes_at_us or closing.opens_at_us):
+    earliest_us = closing.closes_at_us or closing.opens_at_us + (closing.free_period_us or 0)
+    if closing.hard_end_us is not None and closing.hard_end_us <= earliest_us:
         found.append("closing: hard_end_too_early")
     if closing.extensions_max is not None and closing.extensions_max < 0:
         found.append("closing: extensions_max_negative")

@@ -69,7 +69,8 @@ ON CONFLICT (name_digest, network) DO UPDATE SET
     failures = CASE WHEN a.last_at_us < $3 - $5 THEN 1 ELSE a.failures + 1 END,
     last_at_us = $3,
     next_at_us = $3 + ($4::bigint[])[CASE WHEN a.last_at_us < $3 - $5 THEN 1 ELSE least(a.failures + 1, cardinality($4::bigint[])) END]
-WHERE a.next_at_us <= $3
+-- Two that come at once are not too early for each other: without a pause the later one may carry the earlier time.
+WHERE a.next_at_us <= $3 OR a.next_at_us = a.last_at_us
 RETURNING failures;
 
 -- name: next_attempt

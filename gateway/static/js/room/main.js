@@ -175,6 +175,7 @@ function draw() {
   if (notice && nowMs > notice.until_ms) notice = null;
   const receipts = session.receipts.filter((one) => one.lot === page.lot);
   const see = { t, room, page, clock, link: linkOf(), draft, answer: answer(), receipts, act, busy: busy(), announce: notice?.text ?? null };
+  root.classList.toggle("room--watch", room.you === null);
   render(roomView(see), root);
   before = { lot: room.live, leading: room.you?.leading ?? false, receipt: session.receipts.at(-1) };
   drawChart(room);
