@@ -36,7 +36,13 @@ async def log_in(request: web.Request) -> web.Response:
 async def show_register(request: web.Request) -> web.Response:
     """GET /register."""
     return page(
-        request, "register.html", login="", display_name="", code=None, wait_s=0, next=own_path(request.query.get("next", "/"))
+        request,
+        "register.html",
+        login="",
+        display_name="",
+        code=None,
+        wait_s=0,
+        next=own_path(request.query.get("next", "/")),
     )
 
 

@@ -46,10 +46,22 @@ class LiveMarket:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._stack = AsyncExitStack()
-        config = Config(
-            data_dir=directory, database_url=dsn, http_port=0, live_port=0, password_memory_kib=1024, password_time_cost=1,
-            requests_per_second=10_000, requests_burst=100_000, bids_per_second=1_000, bids_burst=1_000, drain_seconds=0,
-        )  # fmt: skip
+        config = Config.model_validate(
+            {
+                "data_dir": directory,
+                "database_url": dsn,
+                "http_port": 0,
+                "live_port": 0,
+                "password_memory_kib": 1024,
+                "password_time_cost": 1,
+                "requests_per_second": 10_000,
+                "requests_burst": 100_000,
+                "bids_per_second": 1_000,
+                "bids_burst": 1_000,
+                "drain_seconds": 0,
+                "log_level": "warning",
+            }
+        )
         self.services: Services = self.do(self._stack.enter_async_context(running(config)))
         self.address = f"http://127.0.0.1:{self.services.config.http_port}"
 
@@ -67,13 +79,20 @@ class LiveMarket:
     def account(self, login: str, role: Role = Role.BIDDER) -> Account:
         found = self.do(self.services.accounts.by_login(login))
         if found is None:
-            found = self.do(self.services.accounts.register(login, login.title(), PASSWORD, Origin(NOBODY, "test"), role=role))
+            found = self.do(
+                self.services.accounts.register(login, login.title(), PASSWORD, Origin(NOBODY, "test"), role=role)
+            )
         account: Account = found
         return account
 
     def say(self, lot: str, command: Command, actor: str = "test") -> Receipt:
         work = self.services.engine.ask(
-            LotId(lot), command, command_id=uuid.uuid4().bytes, request_digest=request_digest(command), actor=actor, arrived_at_us=None
+            LotId(lot),
+            command,
+            command_id=uuid.uuid4().bytes,
+            request_digest=request_digest(command),
+            actor=actor,
+            arrived_at_us=None,
         )
         receipt: Receipt = self.do(work)
         return receipt
@@ -82,13 +101,33 @@ class LiveMarket:
         """Publish a lot that is open now, with these bidders admitted; start ¥1,000, increment ¥100."""
         lot, now_us = f"t{uuid.uuid4().hex[:10]}", self.services.now_us
         closing = Closing(
-            opens_at_us=InstantUs(now_us), closes_at_us=InstantUs(now_us + int(closes_in_s * SECOND)), extension_us=DurationUs(extension_s * SECOND)
+            opens_at_us=InstantUs(now_us),
+            closes_at_us=InstantUs(now_us + int(closes_in_s * SECOND)),
+            extension_us=DurationUs(extension_s * SECOND),
         )
-        given: dict[str, Any] = {"increment": FixedIncrement(Amount(100_00)), "start_price": Amount(1_000_00), "admission": Admission.OPEN, **terms}
+        given: dict[str, Any] = {
+            "increment": FixedIncrement(Amount(100_00)),
+            "start_price": Amount(1_000_00),
+            "admission": Admission.OPEN,
+            **terms,
+        }
         subject = Subject(
-            title_zh="稀土永磁体制备技术", title_en="Rare-earth magnets", summary_zh="简介", seller_name_zh="研究所", field="05", region="150200", demonstration=True
+            title_zh="稀土永磁体制备技术",
+            title_en="Rare-earth magnets",
+            summary_zh="简介",
+            seller_name_zh="研究所",
+            field="05",
+            region="150200",
+            demonstration=True,
         )
-        self.say(lot, PublishLot(terms=Terms(closing=closing, **given), subject=subject, seller_id=self.account("seller1", Role.SELLER).id))
+        self.say(
+            lot,
+            PublishLot(
+                terms=Terms(closing=closing, **given),
+                subject=subject,
+                seller_id=self.account("seller1", Role.SELLER).id,
+            ),
+        )
         for bidder in bidders:
             self.say(lot, AdmitBidder(bidder_id=self.account(bidder).id))
         while (state := self.services.engine.state(LotId(lot))) is None or not state.phase.is_bidding:
@@ -126,14 +165,25 @@ def visit(chromium: Any, market: LiveMarket) -> Iterator[Callable[..., Any]]:
     """Opens a page as somebody; fails the test on any error the browser reports."""
     contexts, problems = [], []
 
-    def open_page(path: str, login: str = "", *, language: str = "zh", size: tuple[int, int] = (1280, 800), script: bool = True) -> Any:
-        context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, locale="zh-CN")
+    def open_page(
+        path: str, login: str = "", *, language: str = "zh", size: tuple[int, int] = (1280, 800), script: bool = True
+    ) -> Any:
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, locale="zh-CN"
+        )
         contexts.append(context)
         context.add_cookies([{"name": "ortoo_lang", "value": language, "url": market.address}])
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" and not _EXPECTED.search(message.text) else None)
+        page.on(
+            "console",
+            lambda message: (
+                problems.append(message.text)
+                if message.type == "error" and not _EXPECTED.search(message.text)
+                else None
+            ),
+        )
         if login:
             market.account(login)
             page.goto(f"{market.address}/login?next={path}")

@@ -37,7 +37,9 @@ def test_a_newcomer_registers_joins_bids_and_downloads_a_receipt(visit: Visit, m
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_operator_prepares_previews_publishes_pauses_and_resumes(visit: Visit, market: LiveMarket, language: str) -> None:
+def test_the_operator_prepares_previews_publishes_pauses_and_resumes(
+    visit: Visit, market: LiveMarket, language: str
+) -> None:
     market.account("olga", Role.OPERATOR)
     market.account("seller1", Role.SELLER)
     page = visit("/desk/lots/new?preset=court", "olga", language=language)
@@ -90,4 +92,8 @@ def test_no_page_sticks_out_and_every_text_is_translated(
     page.goto(market.address + path)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     words = page.inner_text("body")
-    assert not [word for word in words.split() if word.count(".") and word.split(".")[0] in ("nav", "hall", "lot", "room", "error")]
+    assert not [
+        word
+        for word in words.split()
+        if word.count(".") and word.split(".")[0] in ("nav", "hall", "lot", "room", "error")
+    ]
