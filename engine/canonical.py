@@ -6,6 +6,7 @@ floats; amounts are strings of digits. Fixed by tests/vectors/canonical.json bef
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,9 +30,8 @@ def canonical_bytes(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
-def canonical_bytes_unchecked(value: Any) -> bytes:
-    """The same bytes without looking for illegal parts: for records whose types already exclude them (the hot path)."""
-    return _ENCODER.encode(value)
+canonical_bytes_unchecked: Callable[[Any], bytes] = _ENCODER.encode
+"""The same bytes without looking for illegal parts: for records whose types already exclude them (the hot path)."""
 
 
 def _check(value: Any) -> None:

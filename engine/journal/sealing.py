@@ -28,8 +28,11 @@ def seal(
 ) -> Record:
     """Return the record; `previous` is the digest of the event before it in its stream."""
     kind, version = type_version
-    columns = (
+    header = header_of(
+        shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor
+    )
+    content = content_digest(salt, header, body)
+    return Record(
         shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor,
+        body, salt, content, chain_digest(previous, content),
     )  # fmt: skip
-    content = content_digest(salt, header_of(*columns), body)
-    return Record(*columns, body, salt, content, chain_digest(previous, content))

@@ -117,8 +117,7 @@ class Engine:
 
     def submit(self, envelope: Envelope) -> None:
         """Take a command; `envelope.reply` is called exactly once, after the commit."""
-        self._look_for_stall()
-        self._writer.submit(envelope)
+        self._writer.submit(envelope, self._look_for_stall())
 
     async def ask(
         self,
@@ -212,9 +211,11 @@ class Engine:
         except Exception:  # a missed sign of life only lengthens an outage; the heartbeat itself must go on
             log.warning("sign_of_life_failed", exc_info=True)
 
-    def _look_for_stall(self) -> None:
+    def _look_for_stall(self) -> InstantUs:
+        """Return the time now, having told the writer if this process stood still before."""
         now_us, last_us = self.clock.now_us(), self._last_beat_us
         self._last_beat_us = now_us
         if now_us - last_us > self._settings.stall_us:
             log.error("stalled", extra={"from_us": last_us, "to_us": now_us})
             self._writer.report_stall(last_us, now_us)
+        return now_us

@@ -105,9 +105,14 @@ class Writer:
         """Return the epoch under which the lot is written now."""
         return self._book.epoch(lot_id) if self._book.owns(lot_id) else 0
 
-    def submit(self, envelope: Envelope) -> None:
-        """Take a command: stamp its legal time and queue it, or answer `busy` at once. Never blocks."""
-        self._last_us = envelope.at_us = InstantUs(max(self._clock.now_us(), self._last_us + 1))
+    def submit(self, envelope: Envelope, now_us: InstantUs | None = None) -> None:
+        """Take a command: stamp its legal time and queue it, or answer `busy` at once. Never blocks.
+
+        `now_us` is the time now, where the caller has just looked.
+        """
+        if now_us is None:
+            now_us = self._clock.now_us()
+        self._last_us = envelope.at_us = now_us if now_us > self._last_us else InstantUs(self._last_us + 1)
         if self._serving and not self._stopping and self._inbox.put(envelope):
             self._wake.set()
         else:

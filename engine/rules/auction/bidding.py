@@ -35,13 +35,14 @@ def decide_bid(state: LotState, bid: PlaceBid, at_us: InstantUs) -> Decision:
 
 
 def _refuse_by_phase(state: LotState, at_us: InstantUs) -> Refusal | None:
-    match state.phase:
-        case Phase.OPEN | Phase.LIMITED:
-            if state.free_ends_at_us is not None and state.phase is Phase.OPEN:
-                assert at_us < state.free_ends_at_us, "the end of the free period was not marked"
-            if state.closes_at_us is not None and at_us >= state.closes_at_us:
-                return Reject.LATE, {"late_by_us": at_us - state.closes_at_us}
-            return None
+    phase = state.phase
+    if phase is Phase.OPEN or phase is Phase.LIMITED:
+        if state.free_ends_at_us is not None and phase is Phase.OPEN:
+            assert at_us < state.free_ends_at_us, "the end of the free period was not marked"
+        if state.closes_at_us is not None and at_us >= state.closes_at_us:
+            return Reject.LATE, {"late_by_us": at_us - state.closes_at_us}
+        return None
+    match phase:
         case Phase.SCHEDULED:
             return Reject.NOT_STARTED, {"opens_at_us": state.opens_at_us}
         case Phase.PAUSED | Phase.INTERRUPTED:

@@ -24,13 +24,14 @@ class Deadlines(Struct, frozen=True):
 
 def next_deadline(state: LotState) -> InstantUs | None:
     """Return the next instant at which the session changes by itself, None if only people can change it."""
-    match state.phase:
+    phase = state.phase
+    if phase is Phase.OPEN and state.free_ends_at_us is not None:
+        return state.free_ends_at_us
+    if phase is Phase.OPEN or phase is Phase.LIMITED:
+        return state.closes_at_us if state.closes_at_us is not None else state.hard_end_us
+    match phase:
         case Phase.SCHEDULED:
             return state.opens_at_us
-        case Phase.OPEN if state.free_ends_at_us is not None:
-            return state.free_ends_at_us
-        case Phase.OPEN | Phase.LIMITED:
-            return state.closes_at_us if state.closes_at_us is not None else state.hard_end_us
         case Phase.PAUSED | Phase.INTERRUPTED:
             return state.resumes_at_us
         case _:

@@ -26,6 +26,8 @@ def evolve(state: LotState | None, lot_id: LotId, event: e.Event, at_us: Instant
     Raises:
         IllegalTransition: the event cannot follow `state`.
     """
+    if state is not None and isinstance(event, e.BidAccepted) and state.phase.is_bidding:
+        return _after_bid(state, event, state.seq + 1, InstantUs(max(at_us, state.last_at_us)))
     if isinstance(event, e.LotPublished):
         if state is not None:
             raise IllegalTransition("published twice")
@@ -81,7 +83,7 @@ def _next(state: LotState, event: e.Event, at_us: InstantUs) -> LotState:
     seq = state.seq + 1
     match event:
         case e.BidAccepted():
-            return _after_bid(state, event, seq, at_us)
+            raise IllegalTransition(f"a bid while {state.phase}")
         case e.BidRejected():
             return replace(state, seq=seq, last_at_us=at_us, rejected=state.rejected + 1)
         case e.BidderAdmitted():
