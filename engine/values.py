@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple, NewType
 
 Amount = NewType("Amount", int)
@@ -53,6 +54,7 @@ def group_of(lot_id: LotId) -> str:
     return lot_id.partition(".")[0]
 
 
+@lru_cache(maxsize=65_536)
 def shard_of(lot_id: LotId) -> int:
     """Return the shard, 0..63, that holds the lot. Lots of one group share a shard, so one writer orders them."""
     return hashlib.sha256(group_of(lot_id).encode()).digest()[0] % SHARDS

@@ -48,7 +48,7 @@ class DemoLot:
             summary_en=self.summary_en,
             field=self.field,
             region=self.region,
-            seller_name_zh=f"{self.seller_zh}(演示）",
+            seller_name_zh=f"{self.seller_zh}（演示）",
             seller_name_en=f"{self.seller_en} (demonstration)",
             defects_zh="演示标的：内容为虚构，不构成任何要约。",
             defects_en="Demonstration: invented content, not an offer of anything.",
