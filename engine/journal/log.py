@@ -74,8 +74,11 @@ class EventLog(Protocol):
         """Return every lot of the shards that has not ended."""
         ...
 
-    async def load(self, stream: str) -> StoredLot | None:
-        """Return one lot, ended or not; None if the log has no such stream."""
+    async def load(self, stream: str, *, commands: bool = True) -> StoredLot | None:
+        """Return one lot, ended or not; None if the log has no such stream.
+
+        Without `commands` the ids it has answered are left out: enough to show it, not to decide on it.
+        """
         ...
 
     async def find_command(self, stream: str, command_id: bytes) -> Record | None:

@@ -106,9 +106,9 @@ class PostgresLog:
         rows = await self._fetch("live_streams", list(shards))
         return await self._load([row["stream"] for row in rows])
 
-    async def load(self, stream: str) -> StoredLot | None:
+    async def load(self, stream: str, *, commands: bool = True) -> StoredLot | None:
         """See `EventLog.load`."""
-        found = await self._load([stream])
+        found = await self._load([stream], commands=commands)
         return found[0] if found else None
 
     async def find_command(self, stream: str, command_id: bytes) -> Record | None:
@@ -124,21 +124,21 @@ class PostgresLog:
         """See `EventLog.alive`."""
         await self._fetch("alive", owner, at_us)
 
-    async def _load(self, streams: list[str]) -> list[StoredLot]:
+    async def _load(self, streams: list[str], *, commands: bool = True) -> list[StoredLot]:
         snapshots = {row["stream"]: row for row in await self._fetch("snapshots", streams, STATE_SHAPE)}
         tails: dict[str, list[Record]] = {stream: [] for stream in streams}
         for row in await self._fetch("tails", streams, STATE_SHAPE):
             tails[row["stream"]].append(record_of(row))
-        commands: dict[str, dict[bytes, int]] = {stream: {} for stream in streams}
-        for row in await self._fetch("commands", streams):
-            commands[row["stream"]][row["command_id"]] = row["stream_seq"]
+        answered: dict[str, dict[bytes, int]] = {stream: {} for stream in streams}
+        for row in await self._fetch("commands", streams) if commands else ():
+            answered[row["stream"]][row["command_id"]] = row["stream_seq"]
         return [
             StoredLot(
                 stream,
                 snapshots[stream]["state"] if stream in snapshots else None,
                 snapshots[stream]["digest"] if stream in snapshots else None,
                 tails[stream],
-                commands[stream],
+                answered[stream],
             )
             for stream in streams
             if stream in snapshots or tails[stream]

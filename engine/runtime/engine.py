@@ -28,6 +28,8 @@ from engine.values import SHARDS, InstantUs, LotId
 BEAT_S: Final = 0.2
 ALIVE_EVERY_BEATS: Final = 5
 SNAPSHOTS_PER_BEAT: Final = 20
+REPLAY_AT_ONCE: Final = 2_000
+"""Events replayed without leaving the loop."""
 
 log = logging.getLogger(__name__)
 
@@ -161,8 +163,12 @@ class Engine:
         state = self.state(lot_id)
         if state is None:
             async with self._side_lock:
-                stored = await self._side_journal.load(lot_stream(lot_id))
-            state = None if stored is None else rebuild(stored).state
+                stored = await self._side_journal.load(lot_stream(lot_id), commands=False)
+            if stored is None:
+                return None
+            # A long history without a snapshot takes seconds to replay: the market goes on meanwhile.
+            long = len(stored.records) > REPLAY_AT_ONCE
+            state = (await asyncio.to_thread(rebuild, stored) if long else rebuild(stored)).state
         return state
 
     def epoch(self, lot_id: LotId) -> int:

@@ -89,6 +89,7 @@ class Writer:
         """Committed states of the lots in memory: all that have not ended, and those that ended a short while ago."""
         self.snapshots_due: dict[LotId, tuple[LotState, bytes]] = {}
         self._snapshot_seqs: dict[LotId, int] = {}
+        self._ended_kept: set[LotId] = set()
         self._next_sweep_us = InstantUs(0)
 
     @property
@@ -253,7 +254,11 @@ class Writer:
 
     def _note_snapshot(self, lot_id: LotId) -> None:
         state = self.committed[lot_id]
-        if state.seq - self._snapshot_seqs.get(lot_id, 0) >= self._limits.snapshot_every:
+        # An ended lot is read again for years: its last state is kept, so that nobody's page view replays its history.
+        due = state.seq - self._snapshot_seqs.get(lot_id, 0) >= self._limits.snapshot_every
+        if due or (state.phase.is_final and lot_id not in self._ended_kept):
+            if state.phase.is_final:
+                self._ended_kept.add(lot_id)
             self._snapshot_seqs[lot_id] = state.seq
             self.snapshots_due[lot_id] = (state, self._book.chain(lot_id))
 
@@ -295,6 +300,7 @@ class Writer:
         self._deadlines.clear()
         self.committed.clear()
         self._snapshot_seqs.clear()
+        self._ended_kept.clear()
         self.snapshots_due.clear()
         for envelope in self._inbox.take(self._limits.inbox_max):
             _answer(envelope, refused(envelope.lot_id, envelope.command_id, Reject.BUSY))
@@ -315,6 +321,8 @@ class Writer:
             if state.phase.is_final and now_us - state.last_at_us > self._limits.keep_ended_us
         ]:
             del self.committed[lot_id]
+            self._snapshot_seqs.pop(lot_id, None)
+            self._ended_kept.discard(lot_id)
             self._book.forget(lot_id)
 
 

@@ -66,7 +66,11 @@ async def _open(http_port: int | None) -> None:
         accounts = {login: await _account(services, login, shown, role, password) for login, shown, role in VISITORS}
         recorded = [
             await _account(
-                services, f"recorded{number:02d}", f"历史竞买人 {number}（演示）", Role.BIDDER, secrets.token_urlsafe(20)
+                services,
+                f"recorded{number:02d}",
+                f"历史竞买人 {number}（演示）",
+                Role.BIDDER,
+                secrets.token_urlsafe(20),
             )
             for number in range(1, bidders_recorded() + 1)
         ]

@@ -28,6 +28,7 @@ SCHEDULED: Final = ("forest-fire", "magnesium")
 SOLD: Final = ("mutton-trace", "potato-virus")
 BETWEEN_SESSIONS_S: Final = 20.0
 CODE_SEEDS: Final = 900_000
+ROUND_FEN: Final = 100_000
 
 
 async def fill_market(services: Services, seller: PartyId, recorded: Sequence[PartyId]) -> None:
@@ -75,8 +76,10 @@ async def _follow(services: Services, state: LotState, party: PartyId, bid: Reco
         await _say(services, state.lot_id, AdmitBidder(bidder_id=party), "demo")
     least, step = minimum_bid(state), increment_at(state.terms.increment, state.price or state.terms.start_price)
     wanted = int(state.terms.start_price * bid.factor)
-    amount = least + max(0, wanted - least) // step * step
-    await _say(services, state.lot_id, PlaceBid(bidder_id=party, amount=Amount(min(amount, least + 9 * step))), party)
+    amount = min(least + max(0, wanted - least) // step * step, least + 9 * step)
+    if not state.terms.multiple_only:
+        amount = -(-amount // ROUND_FEN) * ROUND_FEN  # people bid round sums
+    await _say(services, state.lot_id, PlaceBid(bidder_id=party, amount=Amount(amount)), party)
 
 
 async def _resume(services: Services, state: LotState) -> None:

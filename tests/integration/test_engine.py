@@ -186,6 +186,18 @@ async def test_snapshots_change_nothing_but_time(fresh_database: str) -> None:
     assert await is_clean(fresh_database)
 
 
+async def test_an_ended_lot_is_read_from_its_last_snapshot(desk: Desk) -> None:
+    await desk.open_lot("a1", "A", closes_in_s=0.4)
+    await desk.bid("a1", "A", 100)
+    async with asyncpg.create_pool(desk.dsn, min_size=1, max_size=1) as pool:
+        while await pool.fetchval("SELECT stream_seq FROM lot_snapshot WHERE stream = 'lot/a1'") is None:
+            await asyncio.sleep(0.05)
+    ended = desk.engine.state(LotId("a1"))
+    assert ended is not None
+    assert ended.phase is Phase.SOLD
+    assert desk.engine.lots() == [ended]
+
+
 async def _state_from_log(dsn: str, *, snapshots: bool) -> bytes:
     from engine.journal.postgres import PostgresLog
     from engine.runtime.book import rebuild

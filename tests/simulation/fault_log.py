@@ -174,7 +174,7 @@ class FaultLog:
             if self._database.streams[stream][0].shard in shards
         ]
 
-    async def load(self, stream: str) -> StoredLot | None:
+    async def load(self, stream: str, *, commands: bool = True) -> StoredLot | None:
         await self._reach()
         return self._stored(stream) if stream in self._database.streams else None
 
