@@ -98,6 +98,12 @@ class Config(BaseModel):
     drain_seconds: float = Field(
         5.0, ge=0.0, le=60.0, description="Over how long at most live connections are sent away at shutdown."
     )
+    checkpoint_seconds: int = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="A signed line about every moved shard goes to checkpoints.jsonl this often, s.",
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."

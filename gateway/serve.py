@@ -33,6 +33,7 @@ from gateway.accounts.admissions import Admissions
 from gateway.accounts.identities import Identities
 from gateway.accounts.model import ACCOUNT_MIGRATIONS, UNREACHABLE
 from gateway.accounts.passwords import Passwords
+from gateway.checkpointing import keep_checkpoints
 from gateway.config import Config, unknown_variables
 from gateway.desk.drafts import Drafts
 from gateway.http.app import KEEPALIVE_S, build_app
@@ -254,7 +255,13 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         draining=asyncio.Event(),
     )
     _add_gauges(services)
-    for work in (hall.follow, identities.follow, metrics.watch_loop, partial(_sweep, accounts)):
+    for work in (
+        hall.follow,
+        identities.follow,
+        metrics.watch_loop,
+        partial(_sweep, accounts),
+        partial(keep_checkpoints, services),
+    ):
         _follow(stack, work)
     return services
 

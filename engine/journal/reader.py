@@ -56,6 +56,10 @@ class Reader:
         rows = await self._pool.fetch(QUERIES["read_shard"], shard, after_seq, min(limit, PAGE_MAX))
         return [record_of(row) for row in rows]
 
+    async def shard_heads(self) -> list[tuple[int, int, bytes]]:
+        """Return (shard, seq, digest) of the newest record of every shard."""
+        return [(row["shard"], row["seq"], row["digest"]) for row in await self._pool.fetch(QUERIES["shard_heads"])]
+
     async def snapshots(self) -> AsyncIterator[tuple[str, int, bytes, bytes]]:
         """Yield (stream, stream_seq, state, digest) of every snapshot this program would start from."""
         last = ""

@@ -80,4 +80,7 @@ SELECT content FROM event WHERE stream = $1 ORDER BY stream_seq LIMIT $2;
 SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2 ORDER BY at_us DESC LIMIT $3;
 
 -- name: shard_heads
-SELECT shard, max(seq) AS seq FROM event GROUP BY shard ORDER BY shard;
+-- The newest record of every shard that has one.
+SELECT s.shard, h.seq, h.digest FROM generate_series(0, 63) AS s(shard)
+CROSS JOIN LATERAL (SELECT seq, digest FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h
+ORDER BY s.shard;
