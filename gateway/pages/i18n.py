@@ -20,10 +20,17 @@ _FOR_BROWSER: Final = ("room.", "error.", "phase.", "history.", "pass.", "live."
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """Return the texts of a language by key."""
-    path = _DIRECTORY / LOCALES[language] / "LC_MESSAGES" / "messages.po"
-    with path.open("rb") as file:
-        return {str(message.id): str(message.string) for message in read_po(file) if message.id}
+    """Return the texts of a language by key; no key stands in two files (tests/pages/test_texts.py)."""
+    texts: dict[str, str] = {}
+    for path in catalogue_files(language):
+        with path.open("rb") as file:
+            texts.update({str(message.id): str(message.string) for message in read_po(file) if message.id})
+    return texts
+
+
+def catalogue_files(language: str) -> list[Path]:
+    """Return the catalogue's files: one for each part of the product, so that each is read in one sitting."""
+    return sorted((_DIRECTORY / LOCALES[language] / "LC_MESSAGES").glob("*.po"))
 
 
 @cache

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ERRORS
-from gateway.pages.i18n import catalogue
+from gateway.pages.i18n import catalogue, catalogue_files
 
 ROOT = Path(__file__).parents[2] / "gateway"
-TEMPLATES = sorted((ROOT / "pages" / "templates").glob("*.html"))
+TEMPLATES = sorted((ROOT / "pages" / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static" / "js").rglob("*.js"))
 ZH, EN = catalogue("zh"), catalogue("en")
 
@@ -23,6 +23,16 @@ def test_both_languages_have_the_same_keys_and_places() -> None:
     for key, text in ZH.items():
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", EN[key])), key
         assert text.strip(), key
+
+
+def test_no_key_stands_in_two_files_and_both_languages_have_the_same_files() -> None:
+    for language in ("zh", "en"):
+        seen: dict[str, str] = {}
+        for path in catalogue_files(language):
+            for key in re.findall(r'^msgid "(.+)"$', path.read_text(encoding="utf-8"), re.MULTILINE):
+                assert key not in seen, (key, path.name, seen.get(key))
+                seen[key] = path.name
+    assert [path.name for path in catalogue_files("zh")] == [path.name for path in catalogue_files("en")]
 
 
 def test_every_error_code_has_a_text_and_a_short_name() -> None:
