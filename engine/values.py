@@ -17,7 +17,10 @@ InstantUs = NewType("InstantUs", int)
 """Microseconds since 1970-01-01T00:00:00Z."""
 DurationUs = NewType("DurationUs", int)
 """A length of time in microseconds."""
-LotId = NewType("LotId", str)
+SubjectId = NewType("SubjectId", str)
+"""What a stream of the journal is about: a lot or a listing."""
+LotId = NewType("LotId", SubjectId)
+ListingId = NewType("ListingId", SubjectId)
 PartyId = NewType("PartyId", str)
 """A person or organisation; never shown to other bidders before the end."""
 CommandId = NewType("CommandId", bytes)
@@ -29,6 +32,7 @@ SHARDS: Final = 64
 """Number of shards of the journal. A constant: changing it would move lots between logs."""
 SECOND_US: Final = 1_000_000
 
+_LISTING_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,35}")
 _LOT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}(\.[0-9]{1,4})?")
 _DECIMAL = re.compile(r"([0-9]{1,31})(?:\.([0-9]{1,24}))?")
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,30}")
@@ -47,6 +51,11 @@ CNY: Final = Currency("CNY", 2)
 def is_lot_id(text: str) -> bool:
     """Tell whether `text` may name a lot: `name` or `group.number`, lower case ASCII, at most 45 characters."""
     return _LOT_ID.fullmatch(text) is not None
+
+
+def is_listing_id(text: str) -> bool:
+    """Tell whether `text` may name a listing: lower case ASCII, at most 36 characters, so that its sessions' lots have room."""
+    return _LISTING_ID.fullmatch(text) is not None
 
 
 def group_of(lot_id: LotId) -> str:

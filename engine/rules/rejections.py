@@ -31,12 +31,23 @@ class Reject(StrEnum):
     NO_SUCH_LOT = "no_such_lot"
     LOT_UNREADABLE = "lot_unreadable"
     LOT_EXISTS = "lot_exists"
+    NO_SUCH_LISTING = "no_such_listing"
+    LISTING_EXISTS = "listing_exists"
+    NO_SUCH_INTENT = "no_such_intent"
+    NO_SUCH_OFFER = "no_such_offer"
+    NO_SUCH_DEAL = "no_such_deal"
     NOT_STARTED = "not_started"
     PAUSED = "paused"
     LATE = "late"
     ENDED = "ended"
     WRONG_PHASE = "wrong_phase"
     SELLER_MAY_NOT_BID = "seller_may_not_bid"
+    SELLER_MAY_NOT_BUY = "seller_may_not_buy"
+    FOREIGN_BLOCKED = "foreign_blocked"
+    ALREADY_REGISTERED = "already_registered"
+    NOT_THIS_BUYER = "not_this_buyer"
+    SOLD_OUT = "sold_out"
+    LISTING_FULL = "listing_full"
     NOT_ADMITTED = "not_admitted"
     ALREADY_ADMITTED = "already_admitted"
     LOT_FULL = "lot_full"
@@ -52,6 +63,15 @@ class Reject(StrEnum):
     BID_BELOW_MINIMUM = "bid_below_minimum"
     NOT_A_MULTIPLE = "not_a_multiple"
     JUMP_NEEDS_CONFIRMATION = "jump_needs_confirmation"
+    OFFERS_NOT_TAKEN = "offers_not_taken"
+    OFFER_NOT_HIGHER = "offer_not_higher"
+    OFFER_TOO_LOW = "offer_too_low"
+    EXPIRY_OUT_OF_RANGE = "expiry_out_of_range"
+    PRICE_CHANGED = "price_changed"
+    PRICE_UNCHANGED = "price_unchanged"
+    BELOW_LIST_PRICE = "below_list_price"
+    BELOW_VALUATION = "below_valuation"
+    APPROVAL_REQUIRED = "approval_required"
     REASON_REQUIRED = "reason_required"
     NOTICE_TOO_SHORT = "notice_too_short"
     TERMS_INVALID = "terms_invalid"
@@ -69,6 +89,9 @@ RETRY: Final[Mapping[Reject, Retry]] = {
         Reject.NOT_A_MULTIPLE: Retry.REFRESH,
         Reject.JUMP_NEEDS_CONFIRMATION: Retry.REFRESH,
         Reject.WRONG_PHASE: Retry.REFRESH,
+        Reject.PRICE_CHANGED: Retry.REFRESH,
+        Reject.OFFER_NOT_HIGHER: Retry.REFRESH,
+        Reject.NO_SUCH_OFFER: Retry.REFRESH,
     }.get(code, Retry.NEVER)
     for code in Reject
 }
