@@ -1,0 +1,1 @@
+"""The ledger: double entry in whole fen, append-only, balanced by the database itself."""
