@@ -12,7 +12,7 @@ from gateway import __version__
 from gateway.config import ConfigurationInvalid, read_config
 
 USAGE_ERROR: Final = 2
-_ELSEWHERE: Final = ("replay", "verify", "demo")
+_ELSEWHERE: Final = ("replay", "verify", "demo", "sandbox-bank")
 """Commands that read their own arguments."""
 
 
@@ -42,6 +42,10 @@ def _run_elsewhere(command: str, arguments: list[str]) -> int:
         from gateway.verify_command import main as verify
 
         return verify(arguments)
+    if command == "sandbox-bank":
+        from gateway.sandbox_bank.command import main as sandbox_bank
+
+        return sandbox_bank(arguments)
     from gateway.demo import main as demo
 
     return demo(arguments)
@@ -58,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "serve", help="run the market: pages, API, live rooms, engine; PostgreSQL too if none is configured"
     )
     commands.add_parser("demo", help="open the market with demonstration lots and a live session")
+    commands.add_parser("sandbox-bank", help="run a sandbox bank: no real bank, no real money")
     commands.add_parser("replay", help="run recorded sessions through the rules and the journal")
     commands.add_parser("verify", help="check the whole log, or one receipt")
     from gateway import admin_command
