@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from engine.rules.achievement.record import Achievement, Completer, Right
+from engine.rules.achievement.record import Achievement, Completer, Right, Visibility
 
 
 class Viewer(StrEnum):
@@ -22,14 +22,6 @@ class Viewer(StrEnum):
     """Signed the confidentiality text of this achievement."""
     OWNER = "OWNER"
     """Acts for the owner, or is staff of the market."""
-
-
-class Visibility(StrEnum):
-    """Whom an attachment may reach."""
-
-    PUBLIC = "PUBLIC"
-    NDA = "NDA"
-    OWNER = "OWNER"
 
 
 _CLOSENESS: Final = {Viewer.PUBLIC: 0, Viewer.SIGNER: 1, Viewer.OWNER: 2}
@@ -55,6 +47,7 @@ def part_for(record: Achievement, viewer: Viewer) -> Achievement:
         export_letter=None,
         trl_evidence=tuple(replace(one, attachment="") for one in record.trl_evidence),
         nda_text="",
+        documents=tuple(one for one in record.documents if may_see(viewer, one.visibility)),
     )
 
 

@@ -120,6 +120,16 @@ class RightStatus(StrEnum):
     """Refused or declared invalid."""
 
 
+class Visibility(StrEnum):
+    """Whom a document may reach."""
+
+    PUBLIC = "PUBLIC"
+    NDA = "NDA"
+    """Signers of the confidentiality text."""
+    OWNER = "OWNER"
+    """The owner and the staff of the market."""
+
+
 class Special(StrEnum):
     """Subjects that need an approval or an ethics opinion of their own."""
 
@@ -226,6 +236,17 @@ class Right(Struct, frozen=True, kw_only=True):
     """Approval of the competent department (plant varieties of state units): number, or id of an attachment."""
 
 
+class Document(Struct, frozen=True, kw_only=True):
+    """A file that belongs to the record; a published version commits to its bytes by their digest."""
+
+    id: str
+    """Id of the attachment (engine/catalogue/attachments.py)."""
+    name: str
+    sha256: str
+    """Hexadecimal."""
+    visibility: Visibility = Visibility.NDA
+
+
 class ExportLetter(Struct, frozen=True, kw_only=True):
     """技术出口许可意向书."""
 
@@ -284,3 +305,4 @@ class Achievement(Struct, frozen=True, kw_only=True):
     """What the holder is ready to offer."""
     nda_text: str = ""
     """The holder's confidentiality text; empty: the market's standard text."""
+    documents: tuple[Document, ...] = ()

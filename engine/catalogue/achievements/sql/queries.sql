@@ -71,3 +71,6 @@ SELECT * FROM achievement_nda WHERE id = $1 AND party = $2 ORDER BY signed_at_us
 
 -- name: nda_text
 SELECT body FROM achievement_nda_text WHERE digest = $1;
+
+-- name: has_signed
+SELECT EXISTS (SELECT FROM achievement_nda WHERE id = $1 AND party = $2 AND text_digest = $3);

@@ -65,7 +65,6 @@ CREATE TABLE attachment (
     media_type text COLLATE "C" NOT NULL,
     size bigint NOT NULL CHECK (size > 0),
     sha256 bytea NOT NULL CHECK (length(sha256) = 32),
-    visibility text COLLATE "C" NOT NULL,
     scan text COLLATE "C" NOT NULL,
     put_at_us bigint NOT NULL,
     unlinked_at_us bigint
