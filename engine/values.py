@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple, NewType
+from typing import Final, NamedTuple, NewType, TypeAlias
 
 Amount = NewType("Amount", int)
 """Whole minor units of the lot's currency (fen for CNY)."""
@@ -17,10 +17,10 @@ InstantUs = NewType("InstantUs", int)
 """Microseconds since 1970-01-01T00:00:00Z."""
 DurationUs = NewType("DurationUs", int)
 """A length of time in microseconds."""
-SubjectId = NewType("SubjectId", str)
-"""What a stream of the journal is about: a lot or a listing."""
-LotId = NewType("LotId", SubjectId)
-ListingId = NewType("ListingId", SubjectId)
+LotId = NewType("LotId", str)
+ListingId = NewType("ListingId", str)
+SubjectId: TypeAlias = str
+"""What a stream of the journal is about: the id of a lot or of a listing, where the code serves both."""
 PartyId = NewType("PartyId", str)
 """A person or organisation; never shown to other bidders before the end."""
 CommandId = NewType("CommandId", bytes)
@@ -29,7 +29,10 @@ CommandId = NewType("CommandId", bytes)
 AMOUNT_MAX: Final = 10**30
 """Bound on any amount: one million units of a currency with 24 decimals."""
 SHARDS: Final = 64
-"""Number of shards of the journal. A constant: changing it would move lots between logs."""
+"""Number of shards that hold lots, 0..63. A constant: changing it would move lots between logs."""
+LISTING_SHARDS: Final = range(64, 72)
+"""Shards that hold listings: logs of their own, so that a slow decision about a listing never holds up a bid (ADR 0008)."""
+ALL_SHARDS: Final = range(LISTING_SHARDS.stop)
 SECOND_US: Final = 1_000_000
 
 _LISTING_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,35}")
@@ -67,6 +70,12 @@ def group_of(lot_id: LotId) -> str:
 def shard_of(lot_id: LotId) -> int:
     """Return the shard, 0..63, that holds the lot. Lots of one group share a shard, so one writer orders them."""
     return hashlib.sha256(group_of(lot_id).encode()).digest()[0] % SHARDS
+
+
+@lru_cache(maxsize=65_536)
+def shard_of_listing(listing_id: ListingId) -> int:
+    """Return the shard, 64..71, that holds the listing."""
+    return LISTING_SHARDS.start + hashlib.sha256(listing_id.encode()).digest()[0] % len(LISTING_SHARDS)
 
 
 def parse_amount(text: str, currency: Currency) -> Amount | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
@@ -10,14 +11,18 @@ from engine.evidence.receipts import Receipt
 from engine.rules.auction.commands import Command
 from engine.rules.auction.events import Event
 from engine.rules.auction.state import LotState
-from engine.values import InstantUs, LotId
+from engine.values import InstantUs, SubjectId
+
+C = TypeVar("C")
+E = TypeVar("E")
+S = TypeVar("S")
 
 
-class Envelope(Struct):
+class Envelope(Struct, Generic[C]):
     """A command on its way. `reply` is called exactly once, after the commit or with the reason why there was none."""
 
-    lot_id: LotId
-    command: Command
+    subject_id: SubjectId
+    command: C
     command_id: bytes | None
     request_digest: bytes | None
     actor: str
@@ -27,26 +32,29 @@ class Envelope(Struct):
     """Legal time: set at intake, in the order of the inbox."""
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, Generic[E, S], frozen=True):
     """A committed event with the state it led to."""
 
-    lot_id: LotId
+    subject_id: SubjectId
     epoch: int
     seq: int
     at_us: InstantUs
-    event: Event
-    state: LotState
+    event: E
+    state: S
 
 
-Listener = Callable[[Sequence[Change]], None]
+LotEnvelope = Envelope[Command]
+LotChange = Change[Event, LotState]
+Listener = Callable[[Sequence[Change[E, S]]], None]
+LotListener = Callable[[Sequence[LotChange]], None]
 
 
-class Inbox:
+class Inbox(Generic[C]):
     """Commands in order of arrival; full means refused at once, never silently dropped."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: list[Envelope] = []
+        self._waiting: list[Envelope[C]] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -55,14 +63,14 @@ class Inbox:
         """Return the legal time of the first in line, None if nobody waits."""
         return self._waiting[0].at_us if self._waiting else None
 
-    def put(self, envelope: Envelope) -> bool:
+    def put(self, envelope: Envelope[C]) -> bool:
         """Add one at the end; False if the inbox is full."""
         if len(self._waiting) >= self._limit:
             return False
         self._waiting.append(envelope)
         return True
 
-    def take(self, most: int) -> list[Envelope]:
+    def take(self, most: int) -> list[Envelope[C]]:
         """Remove and return the oldest, at most `most`."""
         if len(self._waiting) <= most:
             taken, self._waiting = self._waiting, []

@@ -17,7 +17,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from engine.bus.local import Change
+from engine.bus.local import LotChange
 from engine.journal.queries import load_queries
 from engine.journal.records import LOT_STREAM, lot_of
 from engine.rules.auction.state import LotState
@@ -83,9 +83,9 @@ class Hall:
         self._wake = asyncio.Event()
         self._wake.set()
 
-    def notice(self, changes: Sequence[Change]) -> None:
+    def notice(self, changes: Sequence[LotChange]) -> None:
         """Listener of the engine: something happened in these shards."""
-        self._dirty.update({shard_of(change.lot_id) for change in changes})
+        self._dirty.update({shard_of(change.subject_id) for change in changes})
         self._wake.set()
 
     async def follow(self, pause_s: float = 0.2) -> None:

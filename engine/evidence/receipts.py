@@ -18,10 +18,12 @@ from msgspec import Struct
 from engine.canonical import canonical_bytes
 from engine.journal.codec import decode_event
 from engine.journal.digests import header_bytes
-from engine.journal.records import Record, lot_of
+from engine.journal.records import Record
+from engine.journal.streams import kind_of
 from engine.rules.auction.events import BidRejected, Event
+from engine.rules.listing.events import ListingEvent, ListingRefusal
 from engine.rules.rejections import Reject
-from engine.values import InstantUs, LotId
+from engine.values import InstantUs, LotId, SubjectId
 
 RECEIPT_TAG = b"ortoo/receipt/v1\n"
 
@@ -37,31 +39,32 @@ class Receipt(Struct, frozen=True):
     """The answer to one command. `seq` None: it is not in the log (never was, or not yet known: then send the same id again)."""
 
     decision: Outcome
-    lot_id: LotId
+    subject_id: SubjectId
     command_id: bytes | None
     seq: int | None = None
     at_us: InstantUs | None = None
     digest: bytes | None = None
     code: Reject | None = None
     data: dict[str, str | int] = {}
-    event: Event | None = None
+    event: Event | ListingEvent | None = None
 
 
-def refused(lot_id: LotId, command_id: bytes | None, code: Reject, **data: str | int) -> Receipt:
+def refused(subject_id: SubjectId, command_id: bytes | None, code: Reject, **data: str | int) -> Receipt:
     """Return a refusal that is not on record."""
-    return Receipt(Outcome.REJECTED, lot_id, command_id, code=code, data=data)
+    return Receipt(Outcome.REJECTED, subject_id, command_id, code=code, data=data)
 
 
 def receipt_of(record: Record) -> Receipt:
     """Return the receipt that a recorded command has, today and in ten years."""
-    event = decode_event(record.type, record.version, record.body)
-    return recorded(lot_of(record.stream), record, event)
+    kind = kind_of(record.stream)
+    assert kind is not None, "nobody sends commands to the journal's own streams"
+    return recorded(kind.subject(record.stream), record, decode_event(record.type, record.version, record.body))
 
 
-def recorded(lot_id: LotId, record: Record, event: Event) -> Receipt:
+def recorded(subject_id: SubjectId, record: Record, event: Event | ListingEvent) -> Receipt:
     """Return the receipt for a record whose event is at hand."""
-    place = (lot_id, record.command_id, record.stream_seq, record.at_us, record.digest)
-    if isinstance(event, BidRejected):
+    place = (subject_id, record.command_id, record.stream_seq, record.at_us, record.digest)
+    if isinstance(event, (BidRejected, ListingRefusal)):
         return Receipt(Outcome.REJECTED, *place, code=Reject(event.reject), data=event.data, event=event)
     return Receipt(Outcome.ACCEPTED, *place, event=event)
 

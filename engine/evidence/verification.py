@@ -13,10 +13,9 @@ from msgspec import Struct
 from engine.evidence.checkpoints import Checkpoint
 from engine.journal.codec import decode_event, decode_state, encode_state
 from engine.journal.digests import chain_digest, content_digest, first_digest, header_bytes
-from engine.journal.records import LOT_STREAM, Record, lot_of
-from engine.rules.auction.evolving import evolve
-from engine.rules.auction.state import LotState
-from engine.values import SHARDS, InstantUs, shard_of
+from engine.journal.records import Record
+from engine.journal.streams import LOTS, kind_of
+from engine.values import ALL_SHARDS, InstantUs
 
 ReadShard = Callable[[int, int], Awaitable[list[Record]]]
 """(shard, after seq) -> the next records of the shard, oldest first; empty at the end."""
@@ -34,6 +33,7 @@ class Verdict(Struct, kw_only=True):
 
     events: int = 0
     lots: int = 0
+    listings: int = 0
     snapshots: int = 0
     checkpoints: int = 0
     findings: list[Finding] = []
@@ -45,15 +45,16 @@ class Verdict(Struct, kw_only=True):
 
 
 class _Stream:
-    """A stream while it is walked: its chain, its length, and the state of its lot."""
+    """A stream while it is walked: its chain, its length, and the state of what it is about."""
 
-    __slots__ = ("at_us", "chain", "seq", "state")
+    __slots__ = ("at_us", "chain", "kind", "seq", "state")
 
     def __init__(self, name: str) -> None:
         self.chain = first_digest(name)
         self.seq = 0
         self.at_us = InstantUs(0)
-        self.state: LotState | None = None
+        self.kind = kind_of(name)
+        self.state: Struct | None = None
 
 
 class Walk:
@@ -84,11 +85,12 @@ class Walk:
         return self._replay(record, stream) or self._compare(record, stream)
 
     def _replay(self, record: Record, stream: _Stream) -> str | None:
-        if not record.stream.startswith(LOT_STREAM):
+        kind = stream.kind
+        if kind is None:
             return None
         try:
             event = decode_event(record.type, record.version, record.body)
-            stream.state = evolve(stream.state, lot_of(record.stream), event, record.at_us)
+            stream.state = kind.evolve(stream.state, kind.subject(record.stream), event, record.at_us)
         except Exception as error:  # whatever a forged body makes the decoder or the rules say, it is this row's fault
             return f"the event cannot follow the state before it ({type(error).__name__})"
         return None
@@ -112,8 +114,9 @@ def _misplaced(record: Record, stream: _Stream, expected_seq: int, epoch: int) -
         return "decided before the event that precedes it"
     if record.epoch < epoch:
         return "written under an epoch that had ended: a fenced writer got through"
-    if record.stream.startswith(LOT_STREAM) and shard_of(lot_of(record.stream)) != record.shard:
-        return "the lot does not belong to this shard"
+    kind = stream.kind
+    if kind is not None and kind.shard_of(kind.subject(record.stream)) != record.shard:
+        return "the stream does not belong to this shard"
     return None
 
 
@@ -136,14 +139,16 @@ async def verify_log(
         verdict.snapshots += 1
         walk.digests_wanted[(stream, stream_seq)] = digest
         try:
-            decode_state(state)
+            kind = kind_of(stream)
+            assert kind is not None, "only what rules decide has states"
+            decode_state(kind.state, state)
             walk.states_wanted[(stream, stream_seq)] = state
         except Exception as error:
             verdict.findings.append(Finding(f"snapshot of {stream}", f"unreadable ({type(error).__name__})"))
     heads: dict[int, tuple[int, bytes]] = {}
     promised = {(c.shard, c.seq): bytes.fromhex(c.digest) for checkpoint in checkpoints for c in checkpoint.heads}
     verdict.checkpoints = len(checkpoints)
-    for shard in range(SHARDS):
+    for shard in ALL_SHARDS:
         await _verify_shard(shard, read_shard, walk, verdict, heads, promised, progress)
     for stream, stream_seq in walk.digests_wanted:
         verdict.findings.append(
@@ -155,7 +160,7 @@ async def verify_log(
                 f"shard {shard} seq {seq}", "a checkpoint promises it, but the log does not hold it: rows were cut off"
             )
         )
-    verdict.lots = sum(name.startswith(LOT_STREAM) for name in walk.streams)
+    verdict.lots = sum(stream.kind is LOTS for stream in walk.streams.values())
     return verdict
 
 

@@ -11,16 +11,15 @@ import typing
 from collections.abc import Callable
 from enum import Enum
 from hashlib import sha256
+from itertools import chain
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from engine.canonical import canonical_bytes_unchecked
-from engine.rules.auction.commands import Command, Subject
-from engine.rules.auction.events import WIRE_NAMES, Event
-from engine.rules.auction.state import LotState
-from engine.rules.auction.terms import Closing, Reserve, Terms
+from engine.rules.auction.events import WIRE_NAMES
+from engine.rules.listing.events import LISTING_WIRE_NAMES
 from engine.values import Amount
 
 Convert = Callable[[Any], Any]
@@ -30,22 +29,20 @@ class UnknownEvent(Exception):
     """A stored event has a type or version this program does not know: it is newer, or the log is corrupt."""
 
 
-STATE_SHAPE: Final = sha256(
-    repr([(cls.__name__, cls.__struct_fields__) for cls in (LotState, Terms, Closing, Reserve, Subject)]).encode()
-).hexdigest()[:16]
-"""Names the shape of a stored state: another shape is another program's snapshot, and passed over."""
+S = TypeVar("S", bound=msgspec.Struct)
 
-_BY_NAME: Final = {name: cls for cls, name in WIRE_NAMES.items()}
+_NAMES: Final = {**WIRE_NAMES, **LISTING_WIRE_NAMES}
+_BY_NAME: Final = {name: cls for cls, name in chain(WIRE_NAMES.items(), LISTING_WIRE_NAMES.items())}
 
 
-def encode_event(event: Event) -> tuple[str, int, bytes]:
+def encode_event(event: msgspec.Struct) -> tuple[str, int, bytes]:
     """Return (wire name, version, canonical body)."""
-    name, version = WIRE_NAMES[type(event)]
+    name, version = _NAMES[type(event)]
     return name, version, _canonical(event)
 
 
-def decode_event(name: str, version: int, body: bytes) -> Event:
-    """Rebuild an event.
+def decode_event(name: str, version: int, body: bytes) -> Any:
+    """Rebuild an event; its class follows from its name, which begins with the kind of its stream.
 
     Raises:
         UnknownEvent: no class carries this name and version.
@@ -54,22 +51,21 @@ def decode_event(name: str, version: int, body: bytes) -> Event:
     cls = _BY_NAME.get((name, version))
     if cls is None:
         raise UnknownEvent(f"{name} version {version}")
-    event: Event = _codec(cls)[1](msgspec.json.decode(body))
-    return event
+    return _codec(cls)[1](msgspec.json.decode(body))
 
 
-def encode_state(state: LotState) -> bytes:
+def encode_state(state: msgspec.Struct) -> bytes:
     """Return the canonical bytes of a state; equal states have equal bytes."""
     return _canonical(state)
 
 
-def decode_state(body: bytes) -> LotState:
-    """Rebuild a state from `encode_state`'s bytes."""
-    state: LotState = _codec(LotState)[1](msgspec.json.decode(body))
+def decode_state(cls: type[S], body: bytes) -> S:
+    """Rebuild a state of a class from `encode_state`'s bytes."""
+    state: S = _codec(cls)[1](msgspec.json.decode(body))
     return state
 
 
-def request_digest(command: Command) -> bytes:
+def request_digest(command: msgspec.Struct) -> bytes:
     """Return the digest of what a client asked for: the same id with another digest is another wish, and refused."""
     return sha256(type(command).__name__.encode() + b"\n" + _canonical(command)).digest()
 

@@ -38,7 +38,7 @@ class Taken(Struct, frozen=True):
     """Last decision or sign of life of the owner before; None for a shard that was never served."""
 
 
-class StoredLot(Struct, frozen=True):
+class Stored(Struct, frozen=True):
     """What the log holds of one lot: a snapshot if there is one, the records after it, and every command id ever used."""
 
     stream: str
@@ -70,11 +70,11 @@ class EventLog(Protocol):
         """
         ...
 
-    async def load_live(self, shards: Sequence[int]) -> list[StoredLot]:
+    async def load_live(self, shards: Sequence[int]) -> list[Stored]:
         """Return every lot of the shards that has not ended."""
         ...
 
-    async def load(self, stream: str, *, commands: bool = True) -> StoredLot | None:
+    async def load(self, stream: str, *, commands: bool = True) -> Stored | None:
         """Return one lot, ended or not; None if the log has no such stream.
 
         Without `commands` the ids it has answered are left out: enough to show it, not to decide on it.

@@ -18,12 +18,12 @@ import asyncpg
 import msgspec
 
 from engine.canonical import canonical_bytes
-from engine.journal.codec import STATE_SHAPE
 from engine.journal.digests import first_digest
-from engine.journal.log import Fenced, InDoubt, JournalUnavailable, StoredLot, Taken
+from engine.journal.log import Fenced, InDoubt, JournalUnavailable, Stored, Taken
 from engine.journal.queries import load_queries
 from engine.journal.records import Record, shard_stream
 from engine.journal.sealing import SALT_LENGTH, seal
+from engine.journal.streams import LOTS, StreamKind
 from engine.values import InstantUs
 
 QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
@@ -48,10 +48,11 @@ def record_of(row: asyncpg.Record) -> Record:
 
 
 class PostgresLog:
-    """`EventLog` on one dedicated connection, opened on first use and again after any doubt."""
+    """`EventLog` of one kind of streams on one dedicated connection, opened on first use and again after any doubt."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, kind: StreamKind = LOTS) -> None:
         self._dsn = dsn
+        self._kind = kind
         self._connection: asyncpg.Connection | None = None
 
     async def close(self) -> None:
@@ -101,12 +102,12 @@ class PostgresLog:
             raise JournalUnavailable(str(error)) from error
         raise JournalUnavailable("another owner keeps writing")
 
-    async def load_live(self, shards: Sequence[int]) -> list[StoredLot]:
+    async def load_live(self, shards: Sequence[int]) -> list[Stored]:
         """See `EventLog.load_live`."""
-        rows = await self._fetch("live_streams", list(shards))
+        rows = await self._fetch(self._kind.live_query, list(shards))
         return await self._load([row["stream"] for row in rows])
 
-    async def load(self, stream: str, *, commands: bool = True) -> StoredLot | None:
+    async def load(self, stream: str, *, commands: bool = True) -> Stored | None:
         """See `EventLog.load`."""
         found = await self._load([stream], commands=commands)
         return found[0] if found else None
@@ -118,22 +119,22 @@ class PostgresLog:
 
     async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:
         """See `EventLog.save_snapshot`."""
-        await self._fetch("save_snapshot", stream, stream_seq, state, digest, STATE_SHAPE)
+        await self._fetch("save_snapshot", stream, stream_seq, state, digest, self._kind.shape)
 
     async def alive(self, owner: str, at_us: InstantUs) -> None:
         """See `EventLog.alive`."""
         await self._fetch("alive", owner, at_us)
 
-    async def _load(self, streams: list[str], *, commands: bool = True) -> list[StoredLot]:
-        snapshots = {row["stream"]: row for row in await self._fetch("snapshots", streams, STATE_SHAPE)}
+    async def _load(self, streams: list[str], *, commands: bool = True) -> list[Stored]:
+        snapshots = {row["stream"]: row for row in await self._fetch("snapshots", streams, self._kind.shape)}
         tails: dict[str, list[Record]] = {stream: [] for stream in streams}
-        for row in await self._fetch("tails", streams, STATE_SHAPE):
+        for row in await self._fetch("tails", streams, self._kind.shape):
             tails[row["stream"]].append(record_of(row))
         answered: dict[str, dict[bytes, int]] = {stream: {} for stream in streams}
         for row in await self._fetch("commands", streams) if commands else ():
             answered[row["stream"]][row["command_id"]] = row["stream_seq"]
         return [
-            StoredLot(
+            Stored(
                 stream,
                 snapshots[stream]["state"] if stream in snapshots else None,
                 snapshots[stream]["digest"] if stream in snapshots else None,

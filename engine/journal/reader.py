@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from engine.journal.codec import STATE_SHAPE
 from engine.journal.postgres import QUERIES, record_of
 from engine.journal.records import Record, lot_stream
+from engine.journal.streams import KINDS
 from engine.values import LotId
 
 PAGE_MAX = 1_000
@@ -62,8 +62,8 @@ class Reader:
 
     async def snapshots(self) -> AsyncIterator[tuple[str, int, bytes, bytes]]:
         """Yield (stream, stream_seq, state, digest) of every snapshot this program would start from."""
-        last = ""
-        while rows := await self._pool.fetch(QUERIES["all_snapshots"], last, STATE_SHAPE, PAGE_MAX):
+        last, shapes = "", [kind.shape for kind in KINDS]
+        while rows := await self._pool.fetch(QUERIES["all_snapshots"], last, shapes, PAGE_MAX):
             for row in rows:
                 yield row["stream"], row["stream_seq"], row["state"], row["digest"]
             last = rows[-1]["stream"]

@@ -18,7 +18,8 @@ from engine.replay.format import Recording, ReplayBid, ReplayLot
 from engine.replay.result import LotResult, Tally, result_of
 from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
-from engine.runtime.book import Batch, Book
+from engine.runtime.book import Book, LotBatch, LotBook
+from engine.runtime.rulebook import LOT_RULES
 from engine.values import SHARDS, InstantUs, PartyId
 
 OWNER: Final = "replay"
@@ -34,11 +35,11 @@ Append = Callable[[Sequence[Record]], Awaitable[None]]
 class Replay:
     """One replay of a recording over a book and a journal."""
 
-    def __init__(self, recording: Recording, book: Book, append: Append) -> None:
+    def __init__(self, recording: Recording, book: LotBook, append: Append) -> None:
         self._recording = recording
         self._book = book
         self._append = append
-        self._batch = Batch()
+        self._batch = LotBatch()
         self._tallies = [Tally() for _ in recording.lots]
         self._admitted: set[tuple[int, PartyId]] = set()
         self._alarms: list[tuple[InstantUs, int]] = []
@@ -114,7 +115,7 @@ class Replay:
             await self._commit()
 
     async def _commit(self) -> None:
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch = self._batch, LotBatch()
         if batch.records:
             await self._append(batch.records)
         for envelope, receipt in batch.answers:
@@ -133,13 +134,13 @@ async def replay_into(log: EventLog, recording: Recording) -> list[LotResult]:
         JournalUnavailable, InDoubt: see `EventLog`.
     """
     taken = await log.take(range(SHARDS), OWNER, InstantUs(0))
-    return await Replay(recording, Book(taken), log.append).run()
+    return await Replay(recording, Book(LOT_RULES, taken), log.append).run()
 
 
 async def replay_in_memory(recording: Recording) -> list[LotResult]:
     """Replay through the rules and the digests; nothing is stored."""
     taken = [Taken(shard, 1, 0, b"", None) for shard in range(SHARDS)]
-    return await Replay(recording, Book(taken), _nowhere).run()
+    return await Replay(recording, Book(LOT_RULES, taken), _nowhere).run()
 
 
 async def _nowhere(_records: Sequence[Record]) -> None:

@@ -1,4 +1,4 @@
-"""The book: the sessions of the owned shards in memory, and how a batch of commands becomes records. No I/O, no clock.
+"""The book: the lots (or listings) of the owned shards in memory, and how a batch of commands becomes records. No I/O, no clock.
 
 Everything here is built on what may not be committed yet; after any doubt the whole book is thrown away and read again.
 """
@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from typing import Generic
 
 from engine.bus.local import Change, Envelope
 from engine.evidence.receipts import Receipt, recorded, refused
 from engine.journal.codec import decode_event, decode_state, encode_event
 from engine.journal.digests import chain_digest, content_digest, first_digest, header_bytes
-from engine.journal.log import StoredLot, Taken
-from engine.journal.records import Record, lot_of, lot_stream
+from engine.journal.log import Stored, Taken
+from engine.journal.records import Record
 from engine.journal.sealing import SALT_LENGTH, seal
-from engine.rules.auction.closing import next_deadline
-from engine.rules.auction.commands import Command, ReachDeadline, RecordOutage
-from engine.rules.auction.deciding import decide
+from engine.rules.auction.commands import Command
 from engine.rules.auction.events import Event
-from engine.rules.auction.evolving import evolve
-from engine.rules.auction.groups import group_shifts
-from engine.rules.auction.state import LotState, Rejected
+from engine.rules.auction.state import LotState
+from engine.rules.decisions import Refusal
 from engine.rules.rejections import Reject
-from engine.values import InstantUs, LotId, group_of, shard_of
+from engine.runtime.rulebook import C, E, Rulebook, S
+from engine.values import InstantUs, SubjectId
 
 SALTS_AT_ONCE = 64
 
@@ -32,27 +31,27 @@ class CorruptLog(Exception):
     """A stored record does not fit its digest, its place or its state: somebody changed history, or there is a bug."""
 
 
-class LiveLot:
-    """One session in memory: state, head digest of its chain, and every command id it has answered."""
+class Live(Generic[S]):
+    """One lot or listing in memory: state, head digest of its chain, and every command id it has answered."""
 
     __slots__ = ("chain", "commands", "shard", "state", "stream")
 
-    def __init__(self, stream: str, state: LotState | None, chain: bytes, commands: dict[bytes, int]) -> None:
+    def __init__(self, stream: str, shard: int, state: S | None, chain: bytes, commands: dict[bytes, int]) -> None:
         self.stream = stream
-        self.shard = shard_of(lot_of(stream))
+        self.shard = shard
         self.state = state
         self.chain = chain
         self.commands = commands
 
 
-def rebuild(stored: StoredLot) -> LiveLot:
-    """Replay a stored lot from its snapshot or from the beginning, checking every digest on the way.
+def rebuild(rules: Rulebook[C, E, S], stored: Stored) -> Live[S]:
+    """Replay what is stored from its snapshot or from the beginning, checking every digest on the way.
 
     Raises:
         CorruptLog: a record does not fit.
     """
-    lot_id = lot_of(stored.stream)
-    state = None if stored.snapshot is None else decode_state(stored.snapshot)
+    subject_id = rules.kind.subject(stored.stream)
+    state: S | None = None if stored.snapshot is None else decode_state(rules.kind.state, stored.snapshot)  # type: ignore[assignment]
     chain = stored.snapshot_digest or first_digest(stored.stream)
     for record in stored.records:
         expected_seq = 1 if state is None else state.seq + 1
@@ -60,138 +59,155 @@ def rebuild(stored: StoredLot) -> LiveLot:
         chain = chain_digest(chain, content)
         if record.stream_seq != expected_seq or content != record.content or chain != record.digest:
             raise CorruptLog(f"{stored.stream} event {record.stream_seq}")
-        state = evolve(state, lot_id, decode_event(record.type, record.version, record.body), record.at_us)
-    return LiveLot(stored.stream, state, chain, stored.commands)
+        state = rules.evolve(state, subject_id, decode_event(record.type, record.version, record.body), record.at_us)
+    return Live(stored.stream, rules.kind.shard_of(subject_id), state, chain, stored.commands)
 
 
-class Batch:
+class Batch(Generic[C, E, S]):
     """What one turn of the writer decided: records to append, then answers to give and changes to tell."""
 
     __slots__ = ("answers", "changes", "records", "repeats")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
-        self.answers: list[tuple[Envelope, Receipt]] = []
-        self.repeats: list[Envelope] = []
+        self.answers: list[tuple[Envelope[C], Receipt]] = []
+        self.repeats: list[Envelope[C]] = []
         """Commands whose id is known: they are answered from the log."""
-        self.changes: list[Change] = []
+        self.changes: list[Change[E, S]] = []
 
 
-class Book:
-    """Sessions of the shards taken, ready to decide."""
+class Book(Generic[C, E, S]):
+    """What lives in the shards taken, ready to decide."""
 
-    def __init__(self, taken: Iterable[Taken], random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self, rules: Rulebook[C, E, S], taken: Iterable[Taken], random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self._rules = rules
+        self._shard_of = rules.kind.shard_of
         self._heads = {shard.shard: [shard.epoch, shard.head_seq] for shard in taken}
-        self._lots: dict[LotId, LiveLot] = {}
-        self._groups: dict[str, list[LotId]] = {}
-        self._unreadable: set[LotId] = set()
+        self._live: dict[SubjectId, Live[S]] = {}
+        self._groups: dict[str, list[SubjectId]] = {}
+        self._unreadable: set[SubjectId] = set()
         self._random_bytes = random_bytes
         self._salts: list[bytes] = []
 
-    def __contains__(self, lot_id: LotId) -> bool:
-        return lot_id in self._lots or lot_id in self._unreadable
+    def __contains__(self, subject_id: SubjectId) -> bool:
+        return subject_id in self._live or subject_id in self._unreadable
 
-    def add(self, stored: StoredLot) -> LotState | None:
-        """Take up a stored lot and return its state.
+    def add(self, stored: Stored) -> S | None:
+        """Take up what is stored and return its state.
 
         Raises:
-            CorruptLog: it does not fit its digests; the lot answers `lot_unreadable` from now on, the others go on.
+            CorruptLog: it does not fit its digests; it answers `lot_unreadable` from now on, the others go on.
         """
-        lot_id = lot_of(stored.stream)
+        subject_id = self._rules.kind.subject(stored.stream)
         try:
-            lot = rebuild(stored)
+            live = rebuild(self._rules, stored)
         except Exception as error:
-            self._unreadable.add(lot_id)
+            self._unreadable.add(subject_id)
             raise CorruptLog(stored.stream) from error
-        self._insert(lot_id, lot)
-        return lot.state
+        self._insert(subject_id, live)
+        return live.state
 
-    def add_new(self, lot_id: LotId) -> None:
-        """Make room for a lot that the log does not know."""
-        stream = lot_stream(lot_id)
-        self._insert(lot_id, LiveLot(stream, None, first_digest(stream), {}))
+    def add_new(self, subject_id: SubjectId) -> None:
+        """Make room for one that the log does not know."""
+        stream = self._rules.kind.stream(subject_id)
+        self._insert(subject_id, Live(stream, self._shard_of(subject_id), None, first_digest(stream), {}))
 
-    def forget(self, lot_id: LotId) -> None:
-        """Drop a lot from memory; the log keeps it."""
-        if self._lots.pop(lot_id, None) is not None:
-            self._groups[group_of(lot_id)].remove(lot_id)
+    def forget(self, subject_id: SubjectId) -> None:
+        """Drop one from memory; the log keeps it."""
+        if self._live.pop(subject_id, None) is not None:
+            self._groups[self._rules.group_of(subject_id)].remove(subject_id)
 
-    def epoch(self, lot_id: LotId) -> int:
+    def epoch(self, subject_id: SubjectId) -> int:
         """Return the epoch under which the lot's shard is owned."""
-        return self._heads[shard_of(lot_id)][0]
+        return self._heads[self._shard_of(subject_id)][0]
 
-    def owns(self, lot_id: LotId) -> bool:
+    def owns(self, subject_id: SubjectId) -> bool:
         """Tell whether the lot's shard is ours."""
-        return shard_of(lot_id) in self._heads
+        return self._shard_of(subject_id) in self._heads
 
-    def states(self) -> Sequence[LotState]:
+    def states(self) -> Sequence[S]:
         """Return the states of all lots in memory."""
-        return [lot.state for lot in self._lots.values() if lot.state is not None]
+        return [live.state for live in self._live.values() if live.state is not None]
 
-    def state(self, lot_id: LotId) -> LotState | None:
+    def state(self, subject_id: SubjectId) -> S | None:
         """Return a lot's state as decided so far, committed or not."""
-        lot = self._lots.get(lot_id)
-        return None if lot is None else lot.state
+        live = self._live.get(subject_id)
+        return None if live is None else live.state
 
-    def chain(self, lot_id: LotId) -> bytes:
+    def chain(self, subject_id: SubjectId) -> bytes:
         """Return the head digest of a lot's chain."""
-        return self._lots[lot_id].chain
+        return self._live[subject_id].chain
 
-    def decide(self, envelope: Envelope, batch: Batch) -> None:
+    def decide(self, envelope: Envelope[C], batch: Batch[C, E, S]) -> None:
         """Decide one command on the evolving state. Duplicates come first, then due deadlines, then the command itself."""
-        lot = self._lots.get(envelope.lot_id)
-        if lot is None:
-            code = Reject.LOT_UNREADABLE if envelope.lot_id in self._unreadable else Reject.NO_SUCH_LOT
-            batch.answers.append((envelope, refused(envelope.lot_id, envelope.command_id, code)))
+        live = self._live.get(envelope.subject_id)
+        if live is None:
+            code = Reject.LOT_UNREADABLE if envelope.subject_id in self._unreadable else self._rules.no_such
+            batch.answers.append((envelope, refused(envelope.subject_id, envelope.command_id, code)))
             return
-        if envelope.command_id is not None and envelope.command_id in lot.commands:
+        if envelope.command_id is not None and envelope.command_id in live.commands:
             batch.repeats.append(envelope)
             return
-        self._mark_deadlines(envelope.lot_id, lot, envelope.at_us, batch)
-        decision = decide(lot.state, envelope.lot_id, envelope.command, self._not_before(lot, envelope.at_us))
+        self._mark_deadlines(envelope.subject_id, live, envelope.at_us, batch)
+        at_us = self._not_before(live, envelope.at_us)
+        decision = self._rules.decide(live.state, envelope.subject_id, envelope.command, at_us)
         event = decision.event
         if event is None:
-            assert isinstance(decision, Rejected)
-            receipt = refused(envelope.lot_id, envelope.command_id, decision.code, **decision.data)
+            assert isinstance(decision, Refusal)
+            receipt = refused(envelope.subject_id, envelope.command_id, decision.code, **decision.data)
             batch.answers.append((envelope, receipt))
             return
-        record = self._record(envelope.lot_id, lot, event, envelope.at_us, envelope, batch)
-        batch.answers.append((envelope, recorded(envelope.lot_id, record, event)))
+        record = self._record(envelope.subject_id, live, event, envelope.at_us, envelope, batch)
+        batch.answers.append((envelope, recorded(envelope.subject_id, record, event)))
 
-    def reach_deadlines(self, lot_id: LotId, at_us: InstantUs, batch: Batch) -> None:
-        """Mark what is due on a lot by now."""
-        lot = self._lots.get(lot_id)
-        if lot is not None:
-            self._mark_deadlines(lot_id, lot, at_us, batch)
+    def reach_deadlines(self, subject_id: SubjectId, at_us: InstantUs, batch: Batch[C, E, S]) -> None:
+        """Mark what is due by now."""
+        live = self._live.get(subject_id)
+        if live is not None:
+            self._mark_deadlines(subject_id, live, at_us, batch)
 
-    def record_outage(self, from_us: InstantUs, to_us: InstantUs, batch: Batch, shard: int | None = None) -> None:
+    def record_outage(
+        self, from_us: InstantUs, to_us: InstantUs, batch: Batch[C, E, S], shard: int | None = None
+    ) -> None:
         """Tell the lots in memory (of one shard, or all) that they were not served between the two instants."""
-        for lot_id, lot in list(self._lots.items()):
-            if lot.state is not None and shard in (None, lot.shard):
-                self._by_rule(lot_id, lot, RecordOutage(from_us=from_us, to_us=to_us), to_us, batch)
+        for subject_id, live in list(self._live.items()):
+            if live.state is not None and shard in (None, live.shard):
+                self._by_rule(subject_id, live, self._rules.outage(from_us, to_us), to_us, batch)
 
-    def _mark_deadlines(self, lot_id: LotId, lot: LiveLot, at_us: InstantUs, batch: Batch) -> None:
-        while lot.state is not None:
-            due_us = next_deadline(lot.state)
+    def _mark_deadlines(self, subject_id: SubjectId, live: Live[S], at_us: InstantUs, batch: Batch[C, E, S]) -> None:
+        while live.state is not None:
+            due_us = self._rules.next_deadline(live.state)
             if due_us is None or due_us > at_us:
                 return
-            self._by_rule(lot_id, lot, ReachDeadline(due_us=due_us), at_us, batch)
+            if not self._by_rule(subject_id, live, self._rules.reach_deadline(due_us), at_us, batch):
+                return  # a rule that names a deadline and then does nothing must not hold up the others
 
-    def _by_rule(self, lot_id: LotId, lot: LiveLot, command: Command, at_us: InstantUs, batch: Batch) -> None:
-        event = decide(lot.state, lot_id, command, self._not_before(lot, at_us)).event
+    def _by_rule(
+        self, subject_id: SubjectId, live: Live[S], command: C, at_us: InstantUs, batch: Batch[C, E, S]
+    ) -> bool:
+        event = self._rules.decide(live.state, subject_id, command, self._not_before(live, at_us)).event
         if event is not None:
-            self._record(lot_id, lot, event, at_us, None, batch)
+            self._record(subject_id, live, event, at_us, None, batch)
+        return event is not None
 
     @staticmethod
-    def _not_before(lot: LiveLot, at_us: InstantUs) -> InstantUs:
-        return at_us if lot.state is None else InstantUs(max(at_us, lot.state.last_at_us))
+    def _not_before(live: Live[S], at_us: InstantUs) -> InstantUs:
+        return at_us if live.state is None else InstantUs(max(at_us, live.state.last_at_us))
 
     def _record(
-        self, lot_id: LotId, lot: LiveLot, event: Event, at_us: InstantUs, cause: Envelope | None, batch: Batch
+        self,
+        subject_id: SubjectId,
+        live: Live[S],
+        event: E,
+        at_us: InstantUs,
+        cause: Envelope[C] | None,
+        batch: Batch[C, E, S],
     ) -> Record:
-        before = lot.state
-        at_us = self._not_before(lot, at_us)
-        shard = lot.shard
+        before = live.state
+        at_us = self._not_before(live, at_us)
+        shard = live.shard
         head = self._heads[shard]
         head[1] += 1
         kind, version, body = encode_event(event)
@@ -199,7 +215,7 @@ class Book:
             shard=shard,
             seq=head[1],
             epoch=head[0],
-            stream=lot.stream,
+            stream=live.stream,
             stream_seq=1 if before is None else before.seq + 1,
             type_version=(kind, version),
             at_us=at_us,
@@ -209,33 +225,39 @@ class Book:
             actor="engine" if cause is None else cause.actor,
             body=body,
             salt=self._salt(),
-            previous=lot.chain,
+            previous=live.chain,
         )
-        lot.chain = record.digest
-        lot.state = evolve(before, lot_id, event, at_us)
+        live.chain = record.digest
+        live.state = self._rules.evolve(before, subject_id, event, at_us)
         if record.command_id is not None:
-            lot.commands[record.command_id] = record.stream_seq
+            live.commands[record.command_id] = record.stream_seq
         batch.records.append(record)
-        batch.changes.append(Change(lot_id, head[0], record.stream_seq, at_us, event, lot.state))
+        batch.changes.append(Change(subject_id, head[0], record.stream_seq, at_us, event, live.state))
         if before is not None:
-            self._shift_group(before, event, record, batch)
+            self._draw_consequences(before, subject_id, event, record, batch)
         return record
 
-    def _shift_group(self, before: LotState, event: Event, record: Record, batch: Batch) -> None:
-        group = self._groups[group_of(before.lot_id)]
+    def _draw_consequences(
+        self, before: S, subject_id: SubjectId, event: E, record: Record, batch: Batch[C, E, S]
+    ) -> None:
+        group = self._groups[self._rules.group_of(subject_id)]
         if len(group) == 1:
             return
-        others = [state for lot_id in group if (state := self._lots[lot_id].state) is not None]
-        for lot_id, shift in group_shifts(before, event, record.stream_seq, others):
-            self._by_rule(lot_id, self._lots[lot_id], shift, record.at_us, batch)
+        others = [state for other_id in group if (state := self._live[other_id].state) is not None]
+        for other_id, command in self._rules.consequences(before, event, record.stream_seq, others):
+            self._by_rule(other_id, self._live[other_id], command, record.at_us, batch)
 
-    def _insert(self, lot_id: LotId, lot: LiveLot) -> None:
-        if lot_id not in self._lots:
-            self._groups.setdefault(group_of(lot_id), []).append(lot_id)
-        self._lots[lot_id] = lot
+    def _insert(self, subject_id: SubjectId, live: Live[S]) -> None:
+        if subject_id not in self._live:
+            self._groups.setdefault(self._rules.group_of(subject_id), []).append(subject_id)
+        self._live[subject_id] = live
 
     def _salt(self) -> bytes:
         if not self._salts:
             drawn = self._random_bytes(SALT_LENGTH * SALTS_AT_ONCE)
             self._salts = [drawn[i : i + SALT_LENGTH] for i in range(0, len(drawn), SALT_LENGTH)]
         return self._salts.pop()
+
+
+LotBatch = Batch[Command, Event, LotState]
+LotBook = Book[Command, Event, LotState]

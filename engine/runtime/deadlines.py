@@ -1,4 +1,4 @@
-"""Deadlines: wakes the writer when the next session changes by itself. It only wakes; what is due is decided from the state."""
+"""Deadlines: wakes the writer when the next lot or listing changes by itself. It only wakes; what is due is decided from the state."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.runtime.clock import Clock
-from engine.values import InstantUs, LotId
+from engine.values import InstantUs, SubjectId
 
 SLEEP_MAX_S: Final = 0.5
 """The longest sleep between two looks at the clock, so that a corrected clock is noticed soon."""
 
 
 class Deadlines:
-    """The next deadline of each lot, and one timer for the earliest."""
+    """The next deadline of each lot or listing, and one timer for the earliest."""
 
     def __init__(self, clock: Clock, wake: Callable[[], None]) -> None:
         self._clock = clock
         self._wake = wake
-        self._due: dict[LotId, InstantUs] = {}
-        self._heap: list[tuple[InstantUs, LotId]] = []
+        self._due: dict[SubjectId, InstantUs] = {}
+        self._heap: list[tuple[InstantUs, SubjectId]] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def plan(self, lot_id: LotId, due_us: InstantUs | None) -> None:
-        """Set or forget a lot's next deadline."""
-        if self._due.get(lot_id) == due_us:
+    def plan(self, subject_id: SubjectId, due_us: InstantUs | None) -> None:
+        """Set or forget a next deadline."""
+        if self._due.get(subject_id) == due_us:
             return
         if due_us is None:
-            self._due.pop(lot_id, None)
+            self._due.pop(subject_id, None)
             return
-        self._due[lot_id] = due_us
-        heapq.heappush(self._heap, (due_us, lot_id))
-        if self._timer is None or self._heap[0][1] == lot_id:
+        self._due[subject_id] = due_us
+        heapq.heappush(self._heap, (due_us, subject_id))
+        if self._timer is None or self._heap[0][1] == subject_id:
             self._arm()
 
-    def take_due(self, now_us: InstantUs) -> list[LotId]:
-        """Return the lots whose deadline has come, earliest first; each is forgotten until it is planned again."""
+    def take_due(self, now_us: InstantUs) -> list[SubjectId]:
+        """Return those whose deadline has come, earliest first; each is forgotten until it is planned again."""
         found = []
         while self._heap and self._heap[0][0] <= now_us:
-            due_us, lot_id = heapq.heappop(self._heap)
-            if self._due.get(lot_id) == due_us:
-                del self._due[lot_id]
-                found.append(lot_id)
+            due_us, subject_id = heapq.heappop(self._heap)
+            if self._due.get(subject_id) == due_us:
+                del self._due[subject_id]
+                found.append(subject_id)
         self._arm()
         return found
 

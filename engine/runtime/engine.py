@@ -1,4 +1,4 @@
-"""An engine process: a writer over its shards, its heartbeat, and the few questions that others ask it."""
+"""An engine process: its lanes (lots, listings), its heartbeat, and the few questions that others ask it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,24 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.bus.local import Change, Envelope, Listener
+from engine.bus.local import LotEnvelope, LotListener
 from engine.evidence.receipts import Receipt
-from engine.journal.codec import encode_state
 from engine.journal.log import JournalUnavailable
-from engine.journal.postgres import PostgresLog
-from engine.journal.records import lot_stream
 from engine.rules.auction.commands import Command
 from engine.rules.auction.state import LotState
-from engine.runtime.book import rebuild
 from engine.runtime.clock import SteadyClock
+from engine.runtime.lane import Lane, Process
+from engine.runtime.rulebook import LOT_RULES
 from engine.runtime.writer import FencedOut, Writer, WriterLimits
 from engine.values import SHARDS, InstantUs, LotId
 
 BEAT_S: Final = 0.2
 ALIVE_EVERY_BEATS: Final = 5
-SNAPSHOTS_PER_BEAT: Final = 20
-REPLAY_AT_ONCE: Final = 2_000
-"""Events replayed without leaving the loop."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +39,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
 
 
 class Engine:
-    """The engine of this process; owns every shard."""
+    """The engine of this process; owns every shard. What is asked without naming a lane is about lots."""
 
     def __init__(
         self,
@@ -57,33 +52,33 @@ class Engine:
         self.owner = f"{os.uname().nodename}/{os.getpid()}/{secrets.token_hex(4)}"
         self._settings = settings
         self._on_fenced = on_fenced
-        self._listeners: list[Listener] = []
-        self._journal = PostgresLog(settings.dsn)
-        self._side_journal = PostgresLog(settings.dsn)
-        self._side_lock = asyncio.Lock()
-        self._writer = Writer(
-            self._journal,
-            self.clock,
-            self.owner,
-            range(SHARDS),
+        process = Process(
+            dsn=settings.dsn,
+            owner=self.owner,
+            clock=self.clock,
             limits=settings.limits,
-            tell=self._tell,
+            look=self._look_for_stall,
             on_commit=on_commit,
         )
+        self._lots = Lane(LOT_RULES, range(SHARDS), process)
+        self._lanes: tuple[Lane[Any, Any, Any], ...] = (self._lots,)
         self._last_beat_us = self.clock.now_us()
         self._tasks: list[asyncio.Task[None]] = []
         self._first_serving = asyncio.Event()
         self.fenced = False
 
     async def start(self) -> None:
-        """Start the writer and the heartbeat; returns when the writer serves.
+        """Start the writers and the heartbeat; returns when both lanes serve.
 
         Raises:
             JournalUnavailable: the database did not let us take the shards within 60 s.
         """
         loop = asyncio.get_running_loop()
         self._last_beat_us = self.clock.now_us()
-        self._tasks = [loop.create_task(self._write()), loop.create_task(self._beat())]
+        self._tasks = [
+            *(loop.create_task(self._write(lane.writer)) for lane in self._lanes),
+            loop.create_task(self._beat()),
+        ]
         try:
             async with asyncio.timeout(60):
                 await self._first_serving.wait()
@@ -96,30 +91,31 @@ class Engine:
 
     async def stop(self) -> None:
         """Answer what was taken, then let go."""
-        self._writer.stop()
+        for lane in self._lanes:
+            lane.writer.stop()
         if self._tasks:
-            await self._tasks[0]
-            for task in self._tasks[1:]:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            *writing, beating = self._tasks
+            await asyncio.gather(*writing)
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
         self._tasks = []
-        await self._journal.close()
-        await self._side_journal.close()
+        for lane in self._lanes:
+            await lane.close()
 
     @property
     def ready(self) -> bool:
         """Commands are taken now."""
-        return self._writer.serving
+        return all(lane.writer.serving for lane in self._lanes)
 
     @property
     def waiting(self) -> int:
-        """Commands in the inbox."""
-        return self._writer.waiting
+        """Commands in the inboxes."""
+        return sum(lane.writer.waiting for lane in self._lanes)
 
-    def submit(self, envelope: Envelope) -> None:
-        """Take a command; `envelope.reply` is called exactly once, after the commit."""
-        self._writer.submit(envelope, self._look_for_stall())
+    def submit(self, envelope: LotEnvelope) -> None:
+        """Take a command about a lot; `envelope.reply` is called exactly once, after the commit."""
+        self._lots.submit(envelope)
 
     async def ask(
         self,
@@ -131,60 +127,39 @@ class Engine:
         actor: str,
         arrived_at_us: InstantUs | None,
     ) -> Receipt:
-        """Submit a command and wait for its receipt."""
-        answered: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        """Submit a command about a lot and wait for its receipt."""
+        return await self._lots.ask(
+            lot_id,
+            command,
+            command_id=command_id,
+            request_digest=request_digest,
+            actor=actor,
+            arrived_at_us=arrived_at_us,
+        )
 
-        def reply(receipt: Receipt) -> None:
-            if not answered.done():
-                answered.set_result(receipt)
-
-        self.submit(Envelope(lot_id, command, command_id, request_digest, actor, arrived_at_us, reply))
-        return await answered
-
-    def subscribe(self, listener: Listener) -> None:
-        """Call `listener` with the changes of each commit, in commit order, after the bidders were answered."""
-        self._listeners.append(listener)
+    def subscribe(self, listener: LotListener) -> None:
+        """Call `listener` with the changes of lots, see `Lane.subscribe`."""
+        self._lots.subscribe(listener)
 
     def state(self, lot_id: LotId) -> LotState | None:
         """Return the committed state of a lot in memory."""
-        return self._writer.committed.get(lot_id)
+        return self._lots.state(lot_id)
 
     def lots(self) -> Iterable[LotState]:
-        """Return the committed states in memory: all lots that have not ended, and those that ended a short while ago."""
-        return list(self._writer.committed.values())
+        """Return the committed states of lots in memory, see `Lane.states`."""
+        return self._lots.states()
 
     async def load(self, lot_id: LotId) -> LotState | None:
-        """Return the committed state of a lot from memory or from the log; None if there is no such lot.
-
-        Raises:
-            JournalUnavailable: the log cannot be read now.
-            CorruptLog: the lot's history does not fit its digests.
-        """
-        state = self.state(lot_id)
-        if state is None:
-            async with self._side_lock:
-                stored = await self._side_journal.load(lot_stream(lot_id), commands=False)
-            if stored is None:
-                return None
-            # A long history without a snapshot takes seconds to replay: the market goes on meanwhile.
-            long = len(stored.records) > REPLAY_AT_ONCE
-            state = (await asyncio.to_thread(rebuild, stored) if long else rebuild(stored)).state
-        return state
+        """Return the committed state of a lot from memory or from the log, see `Lane.load`."""
+        return await self._lots.load(lot_id)
 
     def epoch(self, lot_id: LotId) -> int:
         """Return the epoch under which the lot is written; a new one tells clients to take a snapshot."""
-        return self._writer.epoch(lot_id)
+        return self._lots.writer.epoch(lot_id)
 
-    def _tell(self, changes: Sequence[Change]) -> None:
-        for listener in self._listeners:
-            try:
-                listener(changes)
-            except Exception:  # a broken listener must not stop the market
-                log.exception("listener_failed")
-
-    async def _write(self) -> None:
+    async def _write(self, writer: Writer[Any, Any, Any]) -> None:
         try:
-            await self._writer.run()
+            await writer.run()
         except FencedOut:
             log.error("fenced_out", extra={"owner": self.owner})
             self.fenced = True
@@ -196,32 +171,21 @@ class Engine:
         beats = 0
         while True:
             self._look_for_stall()
-            if self._writer.serving:
+            if self.ready:
                 self._first_serving.set()
             if beats % ALIVE_EVERY_BEATS == 0:
                 self.clock.follow()
-                await self._keep()
+                for lane in self._lanes:
+                    await lane.keep()
             beats += 1
             await asyncio.sleep(BEAT_S if self._first_serving.is_set() else 0.01)
 
-    async def _keep(self) -> None:
-        if not self._writer.serving:
-            return
-        due = self._writer.snapshots_due
-        try:
-            async with self._side_lock:
-                await self._side_journal.alive(self.owner, self.clock.now_us())
-                for lot_id in list(due)[:SNAPSHOTS_PER_BEAT]:
-                    state, chain = due.pop(lot_id)
-                    await self._side_journal.save_snapshot(lot_stream(lot_id), state.seq, encode_state(state), chain)
-        except Exception:  # a missed sign of life only lengthens an outage; the heartbeat itself must go on
-            log.warning("sign_of_life_failed", exc_info=True)
-
     def _look_for_stall(self) -> InstantUs:
-        """Return the time now, having told the writer if this process stood still before."""
+        """Return the time now, having told the writers if this process stood still before."""
         now_us, last_us = self.clock.now_us(), self._last_beat_us
         self._last_beat_us = now_us
         if now_us - last_us > self._settings.stall_us:
             log.error("stalled", extra={"from_us": last_us, "to_us": now_us})
-            self._writer.report_stall(last_us, now_us)
+            for lane in self._lanes:
+                lane.writer.report_stall(last_us, now_us)
         return now_us

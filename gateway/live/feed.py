@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Raw, Struct
 
-from engine.bus.local import Change
+from engine.bus.local import LotChange
 from engine.rules.auction.events import BidAccepted, BidRejected, Event
 from engine.rules.auction.state import LotState
 from engine.rules.visibility import history_row, public_lot, you
@@ -97,7 +97,7 @@ class LotFeed:
         self._common: tuple[int, int, int, bytes] | None = None
         """The last snapshot for the anonymous: (epoch, seq, when made, bytes)."""
 
-    def note(self, change: Change) -> bool:
+    def note(self, change: LotChange) -> bool:
         """Take a committed change; True if there is something new to show."""
         if self.state is not None and change.seq != self.state.seq + 1:
             self.stale = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
-from engine.bus.local import Change
+from engine.bus.local import LotChange
 from engine.rules.auction.state import LotState
 from engine.values import LotId
 from gateway.live import messages as m
@@ -44,11 +44,11 @@ class LiveHall:
         if session in self._viewers:
             session.outbox.extend(_frames(self._engine.lots()))
 
-    def on_changes(self, changes: Sequence[Change]) -> None:
+    def on_changes(self, changes: Sequence[LotChange]) -> None:
         """Note what a commit changed for the public."""
         if not self._viewers:
             return
-        changed = {change.lot_id for change in changes if makes_a_row(change.event)}
+        changed = {LotId(change.subject_id) for change in changes if makes_a_row(change.event)}
         if changed:
             self._changed |= changed
             if not self._scheduled:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from engine.bus.local import Change
+from engine.bus.local import LotChange
 from engine.rules.auction.events import BidderAdmitted
 from engine.rules.auction.state import LotState
 from engine.rules.rejections import Reject
@@ -69,11 +69,11 @@ class Hub:
 
     # What the engine says.
 
-    def on_changes(self, changes: Sequence[Change]) -> None:
+    def on_changes(self, changes: Sequence[LotChange]) -> None:
         """Take the changes of one commit, in order."""
         feeds = self.feeds
         for change in changes:
-            feed = feeds.get(change.lot_id)
+            feed = feeds.get(LotId(change.subject_id))
             if feed is None:
                 continue
             something = feed.note(change)

@@ -288,11 +288,11 @@ def answer(receipt: Receipt) -> bytes:
         event = receipt.event
         if type(event) is not BidAccepted:
             place = (receipt.seq, receipt.at_us, digest)
-            return encode(Accepted(command_id, receipt.lot_id, *place, None, False, None, None, False))
+            return encode(Accepted(command_id, receipt.subject_id, *place, None, False, None, None, False))
         return encode(
             Accepted(
                 command_id,
-                receipt.lot_id,
+                receipt.subject_id,
                 receipt.seq,
                 receipt.at_us,
                 digest,
@@ -305,4 +305,6 @@ def answer(receipt: Receipt) -> bytes:
         )
     code = receipt.code or Reject.IN_DOUBT
     retry = RETRY[code]
-    return encode(Rejected(command_id, receipt.lot_id, code, retry, receipt.data, receipt.seq, receipt.at_us, digest))
+    return encode(
+        Rejected(command_id, receipt.subject_id, code, retry, receipt.data, receipt.seq, receipt.at_us, digest)
+    )

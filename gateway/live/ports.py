@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from engine.bus.local import Envelope, Listener
+from engine.bus.local import LotEnvelope, LotListener
 from engine.journal.records import Record
 from engine.rules.auction.state import LotState
 from engine.values import LotId
@@ -42,11 +42,11 @@ class Engine(Protocol):
 class LiveEngine(Engine, Protocol):
     """What the edge asks of the engine."""
 
-    def submit(self, envelope: Envelope) -> None:
+    def submit(self, envelope: LotEnvelope) -> None:
         """Take a command; `envelope.reply` is called exactly once."""
         ...
 
-    def subscribe(self, listener: Listener) -> None:
+    def subscribe(self, listener: LotListener) -> None:
         """Call `listener` with the changes of each commit."""
         ...
 

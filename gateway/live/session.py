@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from engine.bus.local import Envelope
+from engine.bus.local import Envelope, LotEnvelope
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import request_digest
 from engine.rules.auction.commands import PlaceBid
@@ -33,7 +33,7 @@ SESSION_ENDED: Final = 4503
 TOO_MANY: Final = 4509
 
 Watch = m.Join | m.Leave | m.WatchHall
-Wish = Envelope | Watch | m.Status
+Wish = LotEnvelope | Watch | m.Status
 """What a frame asks of the edge: a bid for the engine, or something of the hub."""
 
 
@@ -244,7 +244,7 @@ class RoomSession:
         else:
             self.end(code, now_us)
 
-    def _bid(self, frame: m.Bid, now_us: int) -> Envelope | None:
+    def _bid(self, frame: m.Bid, now_us: int) -> LotEnvelope | None:
         command_id = m.read_id(frame.id)
         if command_id is None or not is_lot_id(frame.lot):
             self.refuse(Code.MALFORMED, now_us, fields="id" if command_id is None else "lot")

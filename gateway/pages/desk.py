@@ -106,7 +106,7 @@ async def _use_draft(request: web.Request, draft: Draft, act: str) -> web.Respon
         receipt = await _publish(request, read, seller.id)
         if receipt.decision is Outcome.ACCEPTED:
             await request.app[SERVICES].drafts.delete(draft.id)
-            return see_other(f"/desk/lots/{receipt.lot_id}")
+            return see_other(f"/desk/lots/{receipt.subject_id}")
         wrong["lot_id" if receipt.code is Reject.LOT_EXISTS else "terms"] = f"code.{outcome_of(receipt)}"
     preview = sentences(read.terms, language_of(request)) if read.terms is not None else None
     return _form_page(request, {**DEFAULTS, **draft.form}, draft, wrong, preview=preview)

@@ -167,4 +167,4 @@ def test_events_and_states_come_back_from_their_bytes() -> None:
         event = decode_event(record.type, record.version, record.body)
         assert encode_event(event) == (record.type, record.version, record.body)
         state = evolve(state, LOT, event, record.at_us)
-        assert decode_state(encode_state(state)) == state
+        assert decode_state(LotState, encode_state(state)) == state

@@ -21,6 +21,7 @@ from engine.rules.auction.state import Phase
 from engine.rules.auction.terms import Closing, FixedIncrement, Terms
 from engine.rules.rejections import Reject
 from engine.runtime.engine import Engine, EngineSettings
+from engine.runtime.rulebook import LOT_RULES
 from engine.runtime.writer import WriterLimits
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 
@@ -211,7 +212,7 @@ async def _state_from_log(dsn: str, *, snapshots: bool) -> bytes:
     await log.close()
     assert stored is not None
     assert (stored.snapshot is not None) is snapshots
-    state = rebuild(stored).state
+    state = rebuild(LOT_RULES, stored).state
     assert state is not None
     return encode_state(state)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from engine.canonical import canonical_bytes
 from engine.journal.digests import first_digest
-from engine.journal.log import Fenced, InDoubt, JournalUnavailable, StoredLot, Taken
+from engine.journal.log import Fenced, InDoubt, JournalUnavailable, Stored, Taken
 from engine.journal.postgres import OWNER_TAKEN
 from engine.journal.records import LOT_STREAM, Record, shard_stream
 from engine.journal.sealing import SALT_LENGTH, seal
@@ -166,7 +166,7 @@ class FaultLog:
         )
         return record, unserved
 
-    async def load_live(self, shards: Sequence[int]) -> list[StoredLot]:
+    async def load_live(self, shards: Sequence[int]) -> list[Stored]:
         await self._reach()
         return [
             self._stored(stream)
@@ -174,15 +174,15 @@ class FaultLog:
             if self._database.streams[stream][0].shard in shards
         ]
 
-    async def load(self, stream: str, *, commands: bool = True) -> StoredLot | None:
+    async def load(self, stream: str, *, commands: bool = True) -> Stored | None:
         await self._reach()
         return self._stored(stream) if stream in self._database.streams else None
 
-    def _stored(self, stream: str) -> StoredLot:
+    def _stored(self, stream: str) -> Stored:
         assert stream.startswith(LOT_STREAM)
         seq, state, digest = self._database.snapshots.get(stream, (0, None, None))
         commands = dict(self._database.commands.get(stream, {}))
-        return StoredLot(stream, state, digest, self._database.streams[stream][seq:], commands)
+        return Stored(stream, state, digest, self._database.streams[stream][seq:], commands)
 
     async def find_command(self, stream: str, command_id: bytes) -> Record | None:
         await self._reach()

@@ -15,6 +15,7 @@ from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, Publis
 from engine.rules.auction.state import Phase
 from engine.rules.auction.terms import Closing, ExtensionFrom, FixedIncrement, Reserve, Terms
 from engine.rules.rejections import Reject
+from engine.runtime.rulebook import LOT_RULES
 from engine.runtime.writer import FencedOut, Writer, WriterLimits
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 from tests.simulation.fault_log import Database, FaultLog, Faults
@@ -81,6 +82,7 @@ class Engine:
             self.clock,
             self.owner,
             SHARDS,
+            LOT_RULES,
             limits=WriterLimits(inbox_max=500, batch_max=64, snapshot_every=200),
             random_bytes=chance.randbytes,
         )
@@ -100,7 +102,7 @@ class Engine:
                 await self.log.alive(self.owner, self.clock.now_us())
                 for lot_id, (state, digest) in list(self.writer.snapshots_due.items()):
                     del self.writer.snapshots_due[lot_id]
-                    await self.log.save_snapshot(lot_stream(lot_id), state.seq, encode_state(state), digest)
+                    await self.log.save_snapshot(lot_stream(LotId(lot_id)), state.seq, encode_state(state), digest)
             await asyncio.sleep(0.5)
 
     @property
@@ -173,7 +175,7 @@ class Market:
         else:
             raise Broken("a command never got a definite answer")
         serving = [engine for engine in self.engines if engine.serves]
-        self.watcher.compare(serving[-1].writer.committed)
+        self.watcher.compare({LotId(lot_id): state for lot_id, state in serving[-1].writer.committed.items()})
 
     def _start_engine(self) -> None:
         self._number += 1

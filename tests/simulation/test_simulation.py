@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from engine.bus.local import Envelope
+from engine.bus.local import LotEnvelope
 from engine.evidence.receipts import Receipt, refused
 from engine.rules.auction import bidding
 from engine.rules.rejections import Reject
 from engine.runtime import writer as writer_module
-from engine.runtime.book import Batch, Book
+from engine.runtime.book import Book, LotBatch, LotBook
 from engine.runtime.writer import Writer
 from tests.simulation.fault_log import Database, Faults
 from tests.simulation.market import Plan, simulate
@@ -48,7 +49,7 @@ def test_a_seed_replays_to_the_last_digest() -> None:
 def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
     commit = Writer._commit
 
-    async def early(self: Writer, batch: Batch) -> None:
+    async def early(self: Writer[Any, Any, Any], batch: LotBatch) -> None:
         for envelope, receipt in batch.answers:
             envelope.reply(receipt)
         batch.answers.clear()
@@ -60,10 +61,10 @@ def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
 def state_kept_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
     own = Writer._own
 
-    async def keep(self: Writer) -> None:
-        lots = self._book._lots
+    async def keep(self: Writer[Any, Any, Any]) -> None:
+        lots = self._book._live
         await own(self)
-        self._book._lots.update(lots)
+        self._book._live.update(lots)
 
     patch.setattr(Writer, "_own", keep)
 
@@ -71,10 +72,10 @@ def state_kept_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
 def doubt_taken_for_failure(patch: pytest.MonkeyPatch) -> None:
     """After a doubt the client is told "refused" for good instead of looking into the log."""
 
-    async def refuse(self: Writer, envelopes: list[Envelope]) -> None:
+    async def refuse(self: Writer[Any, Any, Any], envelopes: list[LotEnvelope]) -> None:
         for envelope in envelopes:
-            receipt = refused(envelope.lot_id, envelope.command_id, Reject.WRONG_PHASE)
-            envelope.reply(Receipt(receipt.decision, receipt.lot_id, receipt.command_id, seq=10**9))
+            receipt = refused(envelope.subject_id, envelope.command_id, Reject.WRONG_PHASE)
+            envelope.reply(Receipt(receipt.decision, receipt.subject_id, receipt.command_id, seq=10**9))
 
     patch.setattr(Writer, "_answer_from_log", refuse)
 
@@ -87,8 +88,8 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 def repeated_command_decided_again(patch: pytest.MonkeyPatch) -> None:
     decide = Book.decide
 
-    def forgetful(self: Book, envelope: Envelope, batch: Batch) -> None:
-        lot = self._lots.get(envelope.lot_id)
+    def forgetful(self: LotBook, envelope: LotEnvelope, batch: LotBatch) -> None:
+        lot = self._live.get(envelope.subject_id)
         if lot is not None:
             lot.commands.clear()
         decide(self, envelope, batch)

@@ -126,7 +126,7 @@ class Watcher:
         if receipt.seq is None:
             return
         assert receipt.command_id is not None
-        record = self.places.get((receipt.lot_id, receipt.command_id))
+        record = self.places.get((LotId(receipt.subject_id), receipt.command_id))
         if record is None:
             raise Broken(f"P1: acknowledged but not in the log: {receipt}")
         same = (record.stream_seq, record.digest, record.at_us) == (receipt.seq, receipt.digest, receipt.at_us)

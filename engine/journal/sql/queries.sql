@@ -18,12 +18,21 @@ ORDER BY s.shard;
 -- Waits for the standby like any commit; a read alone would not (docs/adr/0004).
 SELECT pg_logical_emit_message(true, 'ortoo', 'barrier');
 
--- name: live_streams
+-- name: live_lots
 -- Lots that were published and have not ended.
 SELECT e.stream FROM event e
 WHERE e.shard = ANY($1::smallint[]) AND e.type = 'lot.published' AND NOT EXISTS (
     SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
     AND f.type IN ('lot.sold', 'lot.passed', 'lot.voided', 'lot.withdrawn')
+)
+ORDER BY e.stream;
+
+-- name: live_listings
+-- Listings that were handed in and have not ended.
+SELECT e.stream FROM event e
+WHERE e.shard = ANY($1::smallint[]) AND e.type = 'listing.submitted' AND NOT EXISTS (
+    SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
+    AND f.type IN ('listing.ended', 'listing.withdrawn', 'listing.terminated', 'listing.refused')
 )
 ORDER BY e.stream;
 
@@ -50,7 +59,7 @@ WHERE lot_snapshot.stream_seq < $2 OR lot_snapshot.shape <> $5;
 
 -- name: all_snapshots
 -- For verification: those this program would start from.
-SELECT stream, stream_seq, state, digest FROM lot_snapshot WHERE stream > $1 AND shape = $2 ORDER BY stream LIMIT $3;
+SELECT stream, stream_seq, state, digest FROM lot_snapshot WHERE stream > $1 AND shape = ANY($2::text[]) ORDER BY stream LIMIT $3;
 
 -- name: alive
 INSERT INTO engine_process (owner, alive_at_us) VALUES ($1, $2)
@@ -81,6 +90,6 @@ SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2 O
 
 -- name: shard_heads
 -- The newest record of every shard that has one.
-SELECT s.shard, h.seq, h.digest FROM generate_series(0, 63) AS s(shard)
+SELECT s.shard, h.seq, h.digest FROM generate_series(0, 71) AS s(shard)
 CROSS JOIN LATERAL (SELECT seq, digest FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h
 ORDER BY s.shard;

@@ -9,7 +9,7 @@ from msgspec import Struct
 from engine.rules.auction.commands import PauseKind, Subject
 from engine.rules.auction.events import Event, PassReason
 from engine.rules.auction.terms import Terms
-from engine.rules.rejections import Reject
+from engine.rules.decisions import Refusal
 from engine.values import Amount, InstantUs, LotId, PartyId
 
 
@@ -100,11 +100,9 @@ class Accepted(Struct, frozen=True):
     event: Event
 
 
-class Rejected(Struct, frozen=True):
+class Rejected(Refusal, frozen=True):
     """The command does not hold. `event` is the refusal to record, None for a refusal that is not put on record."""
 
-    code: Reject
-    data: dict[str, str | int] = {}
     event: Event | None = None
 
 

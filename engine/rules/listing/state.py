@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from engine.rules.decisions import Refusal
 from engine.rules.listing.commands import ListedSubject
 from engine.rules.listing.events import DealWay, EndReason, ListingEvent
 from engine.rules.listing.terms import ListingTerms
-from engine.rules.rejections import Reject
 from engine.values import Amount, InstantUs, ListingId, LotId, PartyId
 
 
@@ -205,11 +205,9 @@ class ListingAccepted(Struct, frozen=True):
     event: ListingEvent
 
 
-class ListingRejected(Struct, frozen=True):
+class ListingRejected(Refusal, frozen=True):
     """The command does not hold. `event` is the refusal to record, None for one that is not put on record."""
 
-    code: Reject
-    data: dict[str, str | int] = {}
     event: ListingEvent | None = None
 
 

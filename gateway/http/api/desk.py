@@ -116,5 +116,5 @@ async def _act(call: Call, wish: CommandWish, command: c.Command, act: str) -> C
 
 
 async def _told(call: Call, act: str, receipt: Receipt) -> CommandView:
-    await call.services.accounts.note(call.caller, call.origin.network, act, receipt.lot_id, outcome_of(receipt))
+    await call.services.accounts.note(call.caller, call.origin.network, act, receipt.subject_id, outcome_of(receipt))
     return accepted_view(receipt)

@@ -256,7 +256,7 @@ def command_view(receipt: Receipt, command_id: str) -> CommandView:
         code = event.code
     return CommandView(
         decision=receipt.decision,
-        lot=receipt.lot_id,
+        lot=receipt.subject_id,
         id=command_id,
         seq=receipt.seq,
         at_us=receipt.at_us,

@@ -12,6 +12,7 @@ from engine.journal.log import Taken
 from engine.journal.records import Record
 from engine.replay.driver import Replay
 from engine.runtime.book import Book
+from engine.runtime.rulebook import LOT_RULES
 from engine.values import SHARDS
 from tests.engine.replay.recordings import Line, bid, lot, only, read, replayed, short
 from tests.engine.rules.oracle import Offer, Oracle
@@ -163,7 +164,7 @@ def test_virtual_time_is_one_clock_over_all_lots() -> None:
     lots = [lot(f"l{number}", opens_at=number * 10, closes_at=1_000 - number * 100) for number in range(9)]
     bids = [bid(at, f"b{at % 3}", str(10 + at), name=f"l{at % 9}") for at in range(0, 1_000, 7)]
     taken = [Taken(shard, 1, 0, b"", None) for shard in range(SHARDS)]
-    asyncio.run(Replay(read([*lots, *reversed(bids)]), Book(taken), append).run())
+    asyncio.run(Replay(read([*lots, *reversed(bids)]), Book(LOT_RULES, taken), append).run())
     instants = [record.at_us for record in records]
     assert instants == sorted(instants)
     ends = [record.at_us for record in records if record.type in ("lot.sold", "lot.passed")]

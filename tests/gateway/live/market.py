@@ -11,7 +11,7 @@ from uuid import UUID
 
 from multidict import CIMultiDict
 
-from engine.bus.local import Change, Envelope, Listener
+from engine.bus.local import Change, Envelope, LotEnvelope, LotListener
 from engine.evidence.receipts import Receipt, receipt_of, refused
 from engine.journal.log import Taken
 from engine.journal.records import Record, lot_stream
@@ -20,7 +20,8 @@ from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, Publis
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Admission, Closing, FixedIncrement, Terms
 from engine.rules.rejections import Reject
-from engine.runtime.book import Batch, Book
+from engine.runtime.book import Batch, Book, LotBatch
+from engine.runtime.rulebook import LOT_RULES
 from engine.values import SHARDS, Amount, DurationUs, InstantUs, LotId, PartyId
 from gateway.accounts.model import Account, Caller, Role, Scope
 from gateway.live.edge import LiveEdge
@@ -50,13 +51,15 @@ class TableEngine:
         self.busy = False
         self.unreadable = False
         self._epoch = 1
-        self._book = Book([Taken(shard, 1, 0, b"", None) for shard in range(SHARDS)], random.Random(1).randbytes)
-        self._listeners: list[Listener] = []
-        self._waiting: list[Envelope] = []
+        self._book = Book(
+            LOT_RULES, [Taken(shard, 1, 0, b"", None) for shard in range(SHARDS)], random.Random(1).randbytes
+        )
+        self._listeners: list[LotListener] = []
+        self._waiting: list[LotEnvelope] = []
 
-    def submit(self, envelope: Envelope) -> None:
+    def submit(self, envelope: LotEnvelope) -> None:
         if self.busy:
-            envelope.reply(refused(envelope.lot_id, envelope.command_id, Reject.BUSY))
+            envelope.reply(refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
             return
         envelope.at_us = InstantUs(self.now_us())
         self._waiting.append(envelope)
@@ -65,17 +68,17 @@ class TableEngine:
 
     def commit(self) -> None:
         envelopes, self._waiting = self._waiting, []
-        batch = Batch()
+        batch: LotBatch = Batch()
         for envelope in envelopes:
-            if envelope.lot_id not in self._book:
-                self._book.add_new(envelope.lot_id)
+            if envelope.subject_id not in self._book:
+                self._book.add_new(envelope.subject_id)
             self._book.decide(envelope, batch)
         answers = [*batch.answers, *((envelope, self._repeat(envelope)) for envelope in batch.repeats)]
         self._settle(batch, answers)
 
     def decide(self, lot_id: LotId, *commands: Command) -> None:
         """Commit commands of the house now, in one transaction."""
-        batch = Batch()
+        batch: LotBatch = Batch()
         if lot_id not in self._book:
             self._book.add_new(lot_id)
         for command in commands:
@@ -84,20 +87,20 @@ class TableEngine:
             self._book.decide(envelope, batch)
         self._settle(batch, [])
 
-    def _settle(self, batch: Batch, answers: Sequence[tuple[Envelope, Receipt]]) -> None:
+    def _settle(self, batch: LotBatch, answers: Sequence[tuple[LotEnvelope, Receipt]]) -> None:
         for record in batch.records:
             self.records.setdefault(LotId(record.stream.removeprefix("lot/")), []).append(record)
         for envelope, receipt in answers:
             envelope.reply(receipt)
         for change in batch.changes:
-            self.committed[change.lot_id] = change.state
+            self.committed[LotId(change.subject_id)] = change.state
         if self.untold:
             self.untold -= 1
         elif batch.changes:
-            changes = [Change(c.lot_id, self._epoch, c.seq, c.at_us, c.event, c.state) for c in batch.changes]
+            changes = [Change(c.subject_id, self._epoch, c.seq, c.at_us, c.event, c.state) for c in batch.changes]
             for listener in self._listeners:
                 listener(changes)
-        for lot_id in {change.lot_id for change in batch.changes}:
+        for lot_id in {LotId(change.subject_id) for change in batch.changes}:
             self._plan(lot_id)
 
     def _plan(self, lot_id: LotId) -> None:
@@ -108,21 +111,21 @@ class TableEngine:
 
     def _reach(self, lot_id: LotId, due_us: InstantUs) -> None:
         if next_deadline(self.committed[lot_id]) == due_us:
-            batch = Batch()
+            batch: LotBatch = Batch()
             self._book.reach_deadlines(lot_id, InstantUs(max(due_us, self.now_us())), batch)
             self._settle(batch, [])
 
-    def _repeat(self, envelope: Envelope) -> Receipt:
-        record = next(r for r in self.records[envelope.lot_id] if r.command_id == envelope.command_id)
+    def _repeat(self, envelope: LotEnvelope) -> Receipt:
+        record = next(r for r in self.records[LotId(envelope.subject_id)] if r.command_id == envelope.command_id)
         if record.request_digest != envelope.request_digest or record.actor != envelope.actor:
-            return refused(envelope.lot_id, envelope.command_id, Reject.COMMAND_ID_REUSED)
+            return refused(envelope.subject_id, envelope.command_id, Reject.COMMAND_ID_REUSED)
         return receipt_of(record)
 
     def take_over(self) -> None:
         """Another owner: from now on a higher epoch."""
         self._epoch += 1
 
-    def subscribe(self, listener: Listener) -> None:
+    def subscribe(self, listener: LotListener) -> None:
         self._listeners.append(listener)
 
     def state(self, lot_id: LotId) -> LotState | None:

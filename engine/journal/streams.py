@@ -1,0 +1,58 @@
+"""The kinds of streams that rules decide: how each is named, stored, begun and ended. Shard streams belong to the journal itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final
+
+from msgspec import Struct
+
+from engine.journal.records import LOT_STREAM
+from engine.rules.auction.commands import Subject
+from engine.rules.auction.evolving import evolve as evolve_lot
+from engine.rules.auction.state import LotState
+from engine.rules.auction.terms import Closing, Reserve, Terms
+from engine.values import SubjectId, shard_of
+
+
+def _shape(*classes: type[Struct]) -> str:
+    """Name the shape of a stored state: another shape is another program's snapshot, and passed over."""
+    return sha256(repr([(cls.__name__, cls.__struct_fields__) for cls in classes]).encode()).hexdigest()[:16]
+
+
+class StreamKind(Struct, frozen=True, kw_only=True):
+    """One kind of stream."""
+
+    prefix: str
+    state: type[Struct]
+    shape: str
+    live_query: str
+    """Named statement that finds the streams of some shards that have not ended."""
+    shard_of: Callable[[Any], int]
+    evolve: Callable[[Any, Any, Any, Any], Any]
+
+    def stream(self, subject_id: SubjectId) -> str:
+        """Return the stream of a subject."""
+        return self.prefix + subject_id
+
+    def subject(self, stream: str) -> SubjectId:
+        """Return what a stream of this kind is about."""
+        assert stream.startswith(self.prefix)
+        return stream[len(self.prefix) :]
+
+
+LOTS: Final = StreamKind(
+    prefix=LOT_STREAM,
+    state=LotState,
+    shape=_shape(LotState, Terms, Closing, Reserve, Subject),
+    live_query="live_lots",
+    shard_of=shard_of,
+    evolve=evolve_lot,
+)
+KINDS: Final = (LOTS,)
+
+
+def kind_of(stream: str) -> StreamKind | None:
+    """Return the kind of a stream; None for the journal's own."""
+    return next((kind for kind in KINDS if stream.startswith(kind.prefix)), None)

@@ -1,0 +1,146 @@
+"""A lane: one writer over the shards of one kind of stream, with connections of its own. Lots and listings never wait for each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic
+
+from engine.bus.local import Change, Envelope, Listener
+from engine.evidence.receipts import Receipt
+from engine.journal.codec import encode_state
+from engine.journal.postgres import PostgresLog
+from engine.runtime.book import rebuild
+from engine.runtime.clock import SteadyClock
+from engine.runtime.rulebook import C, E, Rulebook, S
+from engine.runtime.writer import Writer, WriterLimits
+from engine.values import InstantUs, SubjectId
+
+SNAPSHOTS_PER_BEAT: Final = 20
+REPLAY_AT_ONCE: Final = 2_000
+"""Events replayed without leaving the loop."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """What the lanes of a process share."""
+
+    dsn: str
+    owner: str
+    clock: SteadyClock
+    limits: WriterLimits
+    look: Callable[[], InstantUs]
+    """Returns the time now, having noticed a stall of the process."""
+    on_commit: Callable[[int, float], None]
+
+
+class Lane(Generic[C, E, S]):
+    """Commands in, receipts and changes out, committed states in memory."""
+
+    def __init__(self, rules: Rulebook[C, E, S], shards: Sequence[int], process: Process) -> None:
+        self.rules = rules
+        self._process = process
+        self._listeners: list[Listener[E, S]] = []
+        self._journal = PostgresLog(process.dsn, rules.kind)
+        self._side_journal = PostgresLog(process.dsn, rules.kind)
+        self._side_lock = asyncio.Lock()
+        self.writer = Writer(
+            self._journal,
+            process.clock,
+            process.owner,
+            shards,
+            rules,
+            limits=process.limits,
+            tell=self._tell,
+            on_commit=process.on_commit,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._journal.close()
+        await self._side_journal.close()
+
+    def submit(self, envelope: Envelope[C]) -> None:
+        """Take a command; `envelope.reply` is called exactly once, after the commit."""
+        self.writer.submit(envelope, self._process.look())
+
+    async def ask(
+        self,
+        subject_id: SubjectId,
+        command: C,
+        *,
+        command_id: bytes | None,
+        request_digest: bytes | None,
+        actor: str,
+        arrived_at_us: InstantUs | None,
+    ) -> Receipt:
+        """Submit a command and wait for its receipt."""
+        answered: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+        def reply(receipt: Receipt) -> None:
+            if not answered.done():
+                answered.set_result(receipt)
+
+        self.submit(Envelope(subject_id, command, command_id, request_digest, actor, arrived_at_us, reply))
+        return await answered
+
+    def subscribe(self, listener: Listener[E, S]) -> None:
+        """Call `listener` with the changes of each commit, in commit order, after the askers were answered."""
+        self._listeners.append(listener)
+
+    def state(self, subject_id: SubjectId) -> S | None:
+        """Return a committed state in memory."""
+        return self.writer.committed.get(subject_id)
+
+    def states(self) -> Iterable[S]:
+        """Return the committed states in memory: all that have not ended, and those that ended a short while ago."""
+        return list(self.writer.committed.values())
+
+    async def load(self, subject_id: SubjectId) -> S | None:
+        """Return a committed state from memory or from the log; None if there is no such subject.
+
+        Raises:
+            JournalUnavailable: the log cannot be read now.
+            CorruptLog: the history does not fit its digests.
+        """
+        state = self.state(subject_id)
+        if state is None:
+            async with self._side_lock:
+                stored = await self._side_journal.load(self.rules.kind.stream(subject_id), commands=False)
+            if stored is None:
+                return None
+            # A long history without a snapshot takes seconds to replay: the market goes on meanwhile.
+            long = len(stored.records) > REPLAY_AT_ONCE
+            live = await asyncio.to_thread(rebuild, self.rules, stored) if long else rebuild(self.rules, stored)
+            state = live.state
+        return state
+
+    async def keep(self) -> None:
+        """Leave a sign of life and save some of the snapshots that are due."""
+        if not self.writer.serving:
+            return
+        due = self.writer.snapshots_due
+        try:
+            async with self._side_lock:
+                await self._side_journal.alive(self._process.owner, self._process.clock.now_us())
+                for subject_id in list(due)[:SNAPSHOTS_PER_BEAT]:
+                    state, chain = due.pop(subject_id)
+                    await self._side_journal.save_snapshot(
+                        self.rules.kind.stream(subject_id),
+                        state.seq,
+                        encode_state(state),  # type: ignore[arg-type]  # every state is a struct
+                        chain,
+                    )
+        except Exception:  # a missed sign of life only lengthens an outage; the heartbeat itself must go on
+            log.warning("sign_of_life_failed", exc_info=True)
+
+    def _tell(self, changes: Sequence[Change[E, S]]) -> None:
+        for listener in self._listeners:
+            try:
+                listener(changes)
+            except Exception:  # a broken listener must not stop the market
+                log.exception("listener_failed")

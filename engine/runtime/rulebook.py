@@ -1,0 +1,85 @@
+"""What a writer needs to know about the rules of the streams it decides: pure functions under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from engine.journal.streams import LOTS, StreamKind
+from engine.rules.auction.closing import next_deadline
+from engine.rules.auction.commands import Command, ReachDeadline, RecordOutage
+from engine.rules.auction.deciding import decide
+from engine.rules.auction.events import Event
+from engine.rules.auction.evolving import evolve
+from engine.rules.auction.groups import group_shifts
+from engine.rules.auction.state import LotState
+from engine.rules.rejections import Reject
+from engine.values import InstantUs, group_of
+
+
+class Phase(Protocol):
+    """Where a subject stands."""
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing but recorded refusals follows."""
+        ...
+
+
+class State(Protocol):
+    """What every state has."""
+
+    @property
+    def seq(self) -> int:
+        """Events so far."""
+        ...
+
+    @property
+    def last_at_us(self) -> InstantUs:
+        """Decision time of the last event."""
+        ...
+
+    @property
+    def phase(self) -> Phase:
+        """Where it stands."""
+        ...
+
+
+C = TypeVar("C", bound=Struct)
+E = TypeVar("E", bound=Struct)
+S = TypeVar("S", bound=State)
+
+
+@dataclass(frozen=True)
+class Rulebook(Generic[C, E, S]):
+    """The rules of one kind of stream.
+
+    `decide` returns a decision with an `event` to record, or a `Refusal` without one. `group_of` names the subjects that
+    `consequences` concerns: what an event of one makes due for the others, decided in the same batch.
+    """
+
+    kind: StreamKind
+    no_such: Reject
+    decide: Callable[[S | None, Any, C, InstantUs], Any]
+    evolve: Callable[[S | None, Any, E, InstantUs], S]
+    next_deadline: Callable[[S], InstantUs | None]
+    reach_deadline: Callable[[InstantUs], C]
+    outage: Callable[[InstantUs, InstantUs], C]
+    group_of: Callable[[Any], str]
+    consequences: Callable[[S, E, int, Sequence[S]], Iterable[tuple[Any, C]]]
+
+
+LOT_RULES: Rulebook[Command, Event, LotState] = Rulebook(
+    kind=LOTS,
+    no_such=Reject.NO_SUCH_LOT,
+    decide=decide,
+    evolve=evolve,
+    next_deadline=next_deadline,
+    reach_deadline=lambda due_us: ReachDeadline(due_us=due_us),
+    outage=lambda from_us, to_us: RecordOutage(from_us=from_us, to_us=to_us),
+    group_of=group_of,
+    consequences=group_shifts,
+)
