@@ -96,7 +96,7 @@ def settle_default(
 ) -> Settlement:
     """Return what a defaulting buyer loses.
 
-    `shortfall = max(0, first − second) + costs`, `due = max(0, shortfall − deposit)`; what the deposit is more than the shortfall
+    `shortfall = max(0, first - second) + costs`, `due = max(0, shortfall - deposit)`; what the deposit is more than the shortfall
     is kept or returned by `policy`.
 
     Args:

@@ -146,9 +146,7 @@ class Ledger:
             limit: At most this many, 1..500.
         """
         number, line = read_position(after)
-        rows = await self._pool.fetch(
-            QUERIES["statement"], party, deposit, number, line, max(1, min(limit, PAGE_MAX))
-        )
+        rows = await self._pool.fetch(QUERIES["statement"], party, deposit, number, line, max(1, min(limit, PAGE_MAX)))
         return [StatementLine(**dict(row)) for row in rows]
 
 

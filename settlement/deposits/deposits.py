@@ -1,0 +1,550 @@
+"""What the market does with deposits. Every method returns what changed, or a refusal; nothing is raised for what a person may do wrong.
+
+A method with `on` runs inside the caller's transaction when it is given one. `key` makes an act idempotent; acts of clocks need none,
+their state does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final
+
+import asyncpg
+from msgspec import Struct
+
+from engine.calendar import Calendar, period_end
+from engine.values import InstantUs
+from settlement.bank.port import Credit
+from settlement.deposits import acts as a
+from settlement.deposits import events as e
+from settlement.deposits.events import DepositState
+from settlement.deposits.evolving import Deposit
+from settlement.deposits.rules import Refusal, Refused
+from settlement.deposits.store import MARKET, QUERIES, Asked, Changed, HistoryLine, Shelf, deposit_of
+from settlement.deposits.terms import DEFAULT_TERMS, HOUR_US, DepositTerms
+from settlement.deposits.virtual_accounts import SERIAL_DIGITS, virtual_account
+from settlement.ledger.book import Connection
+from settlement.payouts.payouts import OrderState, PayoutOrder, Payouts
+
+PAGE_MAX: Final = 200
+A_TURN: Final = 200
+"""Deposits handled by one turn of a clock."""
+DRAWS: Final = 20
+QUEUES: Final = ("payer", "appeals", "forfeits", "overdue", "blocked", "uncertain", "awaited")
+"""Names of the operator's queues, most urgent first."""
+
+Outcome = Changed | Refused
+Payee = tuple[str, str]
+"""Holder and number of a bank account."""
+
+
+class Received(Struct, frozen=True, kw_only=True):
+    """What became of a payment."""
+
+    deposit: Deposit
+    taken_fen: int
+    """What counts towards the deposit."""
+    surplus_fen: int
+    """What was too much; it was ordered to be paid back."""
+    complete: bool
+    """All of the deposit is there now."""
+    repeated: bool = False
+    """This very payment had been taken before; nothing changed."""
+
+
+class Waiting(Struct, frozen=True):
+    """A deposit in a queue of the operator."""
+
+    deposit: Deposit
+    since_us: int
+
+
+class Figures(Struct, frozen=True):
+    """Counts of deposits that wait for something, and what is held, fen."""
+
+    payer: int = 0
+    blocked: int = 0
+    overdue: int = 0
+    appeals: int = 0
+    forfeits: int = 0
+    uncertain: int = 0
+    awaited: int = 0
+    held_fen: int = 0
+
+
+async def no_account(_: str) -> Payee | None:
+    """Know nobody's verified bank account."""
+    return None
+
+
+class Deposits:
+    """All deposits of the market."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        payouts: Payouts,
+        *,
+        calendar: Callable[[], Calendar],
+        virtual_prefix: str,
+        verified_account: Callable[[str], Awaitable[Payee | None]] = no_account,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
+    ) -> None:
+        """Make the service.
+
+        Args:
+            pool: The database.
+            payouts: Where orders to the bank are written.
+            calendar: The holiday table known now.
+            virtual_prefix: Digits of the range of sub-account numbers.
+            verified_account: The verified bank account of a party, None if it has none.
+            now_us: The market's clock.
+        """
+        self._pool = pool
+        self._payouts = payouts
+        self._calendar = calendar
+        self._prefix = virtual_prefix
+        self._verified_account = verified_account
+        self._now_us = now_us
+        self._shelf = Shelf(pool, payouts)
+        self._wake = asyncio.Event()
+        payouts.subscribe(self._payout_ended)
+
+    # Asking for it and receiving it
+
+    async def require(
+        self,
+        deposit_id: str,
+        subject: str,
+        party_id: str,
+        amount_fen: int,
+        due_at_us: int,
+        terms: DepositTerms = DEFAULT_TERMS,
+        *,
+        on: Connection | None = None,
+    ) -> Outcome:
+        """Ask a party for a deposit. The same again changes nothing; the id with other content is refused (`key_reused`).
+
+        Args:
+            deposit_id: At most 48 characters of `A-Za-z0-9._-`.
+            subject: Stream name of what it is for, such as `listing/abc`.
+            party_id: Who pays.
+            amount_fen: How much.
+            due_at_us: Payments that the bank booked until then are in time.
+            terms: What the notice says.
+            on: The caller's transaction.
+        """
+        for _ in range(DRAWS):
+            account = virtual_account(self._prefix, secrets.randbelow(10**SERIAL_DIGITS))
+            act = a.RequireDeposit(
+                subject=subject, party_id=party_id, amount_fen=amount_fen, due_at_us=due_at_us,
+                virtual_account=account, terms=terms,
+            )  # fmt: skip
+            try:
+                return await self._do(deposit_id, act, key="require", on=on)
+            except asyncpg.UniqueViolationError as taken:
+                if (
+                    taken.constraint_name == "deposit_pkey"
+                ):  # two ask at the same moment: the other one's row is there now
+                    continue
+                if taken.constraint_name != "deposit_virtual_account":
+                    raise
+        raise RuntimeError("the range of virtual accounts is full")
+
+    async def receive(
+        self, connection: Connection, deposit_id: str, credit: Credit, *, from_suspense: bool = False
+    ) -> Received | Refused:
+        """Take a payment for a deposit, in the caller's transaction.
+
+        Too much is paid back by itself, a part waits for the rest. Refused with nothing changed, so that the caller puts the money into
+        suspense: `no_such_deposit`, `wrong_state` (data `state`: paid twice, lapsed, …), `late`, `key_reused` (this bank reference
+        was taken for something else).
+
+        Args:
+            connection: Inside the transaction that records the bank's event.
+            deposit_id: Which deposit.
+            credit: The payment; `bank_ref` is its identity.
+            from_suspense: The money stands in suspense under this bank reference and leaves it now.
+        """
+        act = a.ReceivePayment(
+            bank_ref=credit.bank_ref, booked_at_us=credit.booked_at_us, amount_fen=credit.amount_fen,
+            payer_name=credit.payer_name, payer_account=credit.payer_account, from_suspense=from_suspense,
+        )  # fmt: skip
+        done = await self._do(deposit_id, act, key=f"credit:{credit.bank_ref}", on=connection)
+        if isinstance(done, Refused):
+            return done
+        self._wake.set()
+        for event in done.events:
+            if isinstance(event, e.PaymentReceived):
+                return Received(
+                    deposit=done.deposit, taken_fen=event.taken_fen, surplus_fen=event.surplus_fen,
+                    complete=event.complete,
+                )  # fmt: skip
+        return Received(deposit=done.deposit, taken_fen=0, surplus_fen=0, complete=False, repeated=True)
+
+    async def hold(self, deposit_id: str, *, actor: str = MARKET, on: Connection | None = None) -> Outcome:
+        """Hold a deposit that is paid: somebody has looked at who paid it."""
+        return await self._do(deposit_id, a.HoldDeposit(checked_by=actor), actor=actor, on=on)
+
+    async def hold_paid(self) -> int:
+        """Hold what is paid from the party's own verified account; mark the rest for an operator. Return how many were held."""
+        held = 0
+        for row in await self._pool.fetch(QUERIES["paid_unchecked"], A_TURN):
+            deposit = await self._shelf.read(row["id"])
+            if deposit is None or deposit.state is not DepositState.PAID:
+                continue
+            checked_by = await self._checked_by(deposit)
+            if checked_by is None:
+                await self._pool.execute(QUERIES["mark_checked"], deposit.id, self._now_us())
+            elif isinstance(await self._do(deposit.id, a.HoldDeposit(checked_by=checked_by)), Changed):
+                held += 1
+        return held
+
+    async def _checked_by(self, deposit: Deposit) -> str | None:
+        if not deposit.terms.own_account_only:
+            return "terms"
+        account = await self._verified_account(deposit.party_id)
+        same = account is not None and _digits(account[1]) == _digits(deposit.payer_account) != ""
+        return "own_account" if same else None
+
+    async def look_again(self, party_id: str) -> None:
+        """Check the payer of what this party has paid once more: its verified bank account has changed."""
+        await self._pool.execute(QUERIES["recheck_party"], party_id)
+        self._wake.set()
+
+    async def lapse_due(self) -> int:
+        """Close what was not paid in time; what was paid in part goes back. Return how many."""
+        act = a.LapseDeposit(reason=a.NOT_PAID)
+        return await self._each("to_lapse", lambda deposit_id: self._pay_back(deposit_id, act), self._now_us())
+
+    # Giving it back
+
+    async def schedule_release(
+        self,
+        deposit_id: str,
+        from_us: int,
+        reason: str,
+        *,
+        actor: str = MARKET,
+        key: str | None = None,
+        on: Connection | None = None,
+    ) -> Outcome:
+        """Start the release clock of a deposit at `from_us`. One that is not paid yet is not needed any more and lapses."""
+        deposit = await self._shelf.read(deposit_id, on)
+        if deposit is None:
+            return Refused(Refusal.NO_SUCH_DEPOSIT)
+        if deposit.state is DepositState.REQUIRED:
+            return await self._pay_back(deposit_id, a.LapseDeposit(reason=a.NOT_NEEDED), actor=actor, key=key, on=on)
+        by_us, certain, version = self._clock_end(deposit.terms, from_us)
+        act = a.ScheduleRelease(reason=reason, starts_us=from_us, by_us=by_us, certain=certain, calendar=version)
+        done = await self._do(deposit_id, act, actor=actor, key=key, on=on)
+        self._wake.set()
+        return done
+
+    async def release_subject(
+        self,
+        subject: str,
+        from_us: int,
+        reason: str,
+        *,
+        keep: Collection[str] = (),
+        actor: str = MARKET,
+        key: str | None = None,
+        on: Connection | None = None,
+    ) -> list[Outcome]:
+        """Start the release clock of every deposit of a subject that is still open, in the order of their ids.
+
+        Deposits in `keep`, and those that go back or are being decided already, stay as they are.
+        """
+        done: list[Outcome] = []
+        for deposit_id in await self._open_of(subject, on):
+            deposit = None if deposit_id in keep else await self._shelf.read(deposit_id, on)
+            if deposit is not None and deposit.state in (DepositState.REQUIRED, DepositState.PAID, DepositState.HELD):
+                done.append(await self.schedule_release(deposit_id, from_us, reason, actor=actor, key=key, on=on))
+        return done
+
+    async def release_due(self) -> int:
+        """Order the pay-back of everything whose time has come and that nothing blocks. Return how many."""
+
+        async def release(deposit_id: str) -> Outcome:
+            deposit = await self._shelf.read(deposit_id)
+            if deposit is None:
+                return Refused(Refusal.NO_SUCH_DEPOSIT)
+            return await self._pay_back(deposit_id, a.StartRelease(order_id=f"{deposit_id}-{deposit.seq + 1}"))
+
+        return await self._each("to_release", release, self._now_us())
+
+    async def block(
+        self, deposit_id: str, block: str, reason: str, *, actor: str = MARKET, on: Connection | None = None
+    ) -> Outcome:
+        """Let nothing be released while a reason of this name stands (an objection, an appeal, an inquiry)."""
+        return await self._do(deposit_id, a.BlockRelease(block=block, reason=reason), actor=actor, on=on)
+
+    async def unblock(
+        self, deposit_id: str, block: str, *, actor: str = MARKET, on: Connection | None = None
+    ) -> Outcome:
+        """Take such a reason away."""
+        done = await self._do(deposit_id, a.UnblockRelease(block=block), actor=actor, on=on)
+        self._wake.set()
+        return done
+
+    async def block_subject(
+        self, subject: str, block: str, reason: str, *, actor: str = MARKET, on: Connection | None = None
+    ) -> list[Outcome]:
+        """Block every open deposit of a subject."""
+        return [await self.block(one, block, reason, actor=actor, on=on) for one in await self._open_of(subject, on)]
+
+    async def unblock_subject(
+        self, subject: str, block: str, *, actor: str = MARKET, on: Connection | None = None
+    ) -> list[Outcome]:
+        """Take a block away from every open deposit of a subject."""
+        return [await self.unblock(one, block, actor=actor, on=on) for one in await self._open_of(subject, on)]
+
+    async def recount(self) -> int:
+        """Count the ends of clocks again that ran past the holiday table, by the table known now. Return how many changed."""
+
+        async def count_again(deposit_id: str) -> Outcome:
+            deposit = await self._shelf.read(deposit_id)
+            if deposit is None:
+                return Refused(Refusal.NO_SUCH_DEPOSIT)
+            by_us, certain, version = self._clock_end(deposit.terms, deposit.release_starts_us)
+            if version == deposit.release_calendar:
+                return Refused(Refusal.TOO_EARLY)
+            return await self._do(deposit_id, a.RecountRelease(by_us=by_us, certain=certain, calendar=version))
+
+        return await self._each("to_recount", count_again)
+
+    # The winner, and the defaulting winner
+
+    async def convert(
+        self,
+        deposit_id: str,
+        deal_ref: str,
+        *,
+        actor: str = MARKET,
+        key: str | None = None,
+        on: Connection | None = None,
+    ) -> Outcome:
+        """Make the winner's deposit part of the price of the deal."""
+        return await self._do(deposit_id, a.ConvertDeposit(deal_ref=deal_ref), actor=actor, key=key, on=on)
+
+    async def undo_conversion(
+        self,
+        deposit_id: str,
+        reason: str,
+        *,
+        actor: str = MARKET,
+        key: str | None = None,
+        on: Connection | None = None,
+    ) -> Outcome:
+        """The deal is undone without the buyer's fault: a held deposit again, which can then be released."""
+        return await self._do(deposit_id, a.UndoConversion(reason=reason), actor=actor, key=key, on=on)
+
+    async def propose_forfeit(
+        self,
+        deposit_id: str,
+        reason: str,
+        appeal_until_us: int,
+        *,
+        note: str = "",
+        recorded_earlier: bool = False,
+        actor: str = MARKET,
+        key: str | None = None,
+        on: Connection | None = None,
+    ) -> Outcome:
+        """Let a deposit be lost for a reason, after its party had time to appeal."""
+        act = a.ProposeForfeit(
+            reason=reason, appeal_until_us=appeal_until_us, note=note, recorded_earlier=recorded_earlier
+        )
+        return await self._do(deposit_id, act, actor=actor, key=key, on=on)
+
+    async def appeal(self, deposit_id: str, party_id: str, text: str, *, actor: str) -> Outcome:
+        """Object to a forfeiture. Somebody else's deposit is `no_such_deposit`."""
+        if await self.own(deposit_id, party_id) is None:
+            return Refused(Refusal.NO_SUCH_DEPOSIT)
+        return await self._do(deposit_id, a.AppealForfeit(text=text), actor=actor)
+
+    async def decide_appeal(self, deposit_id: str, *, upheld: bool, reason: str, actor: str) -> Outcome:
+        """Decide an appeal; an upheld one puts the deposit back where it stood."""
+        done = await self._do(deposit_id, a.DecideAppeal(upheld=upheld, reason=reason), actor=actor)
+        self._wake.set()
+        return done
+
+    async def lift_forfeit(self, deposit_id: str, reason: str, *, actor: str) -> Outcome:
+        """Take a proposal back without an appeal."""
+        return await self._do(deposit_id, a.LiftForfeit(reason=reason), actor=actor)
+
+    async def forfeit_due(self) -> int:
+        """Take what is lost and was not appealed against in time. Return how many."""
+
+        async def take(deposit_id: str) -> Outcome:
+            return await self._do(deposit_id, a.ForfeitDeposit())
+
+        return await self._each("to_forfeit", take, self._now_us())
+
+    async def deduct(
+        self, deposit_id: str, *, first_price_fen: int, second_price_fen: int, costs_fen: int, actor: str
+    ) -> Outcome:
+        """Take the shortfall of a second sale out of a deposit; the rest goes back or stays, by its terms (domain.md §6.2)."""
+        act = a.DeductShortfall(first_price_fen=first_price_fen, second_price_fen=second_price_fen, costs_fen=costs_fen)
+        return await self._pay_back(deposit_id, act, actor=actor)
+
+    # Finding and reading
+
+    async def read(self, deposit_id: str) -> Deposit | None:
+        """Return a deposit, for the market itself and its staff."""
+        return await self._shelf.read(deposit_id)
+
+    async def own(self, deposit_id: str, party_id: str) -> Deposit | None:
+        """Return a deposit to its party; None for anybody else's, which looks the same as none at all."""
+        deposit = await self._shelf.read(deposit_id)
+        return deposit if deposit is not None and deposit.party_id == party_id else None
+
+    async def history(self, deposit_id: str, after_seq: int = 0, limit: int = PAGE_MAX) -> list[HistoryLine]:
+        """Return a page of what happened to a deposit, oldest first."""
+        return await self._shelf.history(deposit_id, after_seq, limit)
+
+    async def by_virtual_account(self, number: str, on: Connection | None = None) -> Deposit | None:
+        """Return the deposit of a sub-account number, whatever its state."""
+        row = await (on or self._pool).fetchrow(QUERIES["by_virtual_account"], number)
+        return None if row is None else deposit_of(row)
+
+    async def open_for(self, number: str, on: Connection | None = None) -> Deposit | None:
+        """Return the deposit of a sub-account number if it still awaits money."""
+        deposit = await self.by_virtual_account(number, on)
+        return deposit if deposit is not None and deposit.state is DepositState.REQUIRED else None
+
+    async def candidates(
+        self, amount_fen: int, words: Sequence[str] = (), *, on: Connection | None = None, limit: int = 20
+    ) -> list[Deposit]:
+        """Return deposits that await money and that a payment may be for, best first.
+
+        Args:
+            amount_fen: What was paid: exactly what is missing.
+            words: Words of the payment's text; a deposit whose id or sub-account number is one of them is named by it.
+            on: The caller's transaction.
+            limit: At most this many, 1..200.
+        """
+        rows = await (on or self._pool).fetch(
+            QUERIES["candidates"], amount_fen, list(words)[:100], max(1, min(limit, PAGE_MAX))
+        )
+        return [deposit_of(row) for row in rows]
+
+    async def of_party(self, party_id: str, after: str = "", limit: int = 50) -> list[Deposit]:
+        """Return a page of a party's deposits, by id."""
+        rows = await self._pool.fetch(QUERIES["of_party"], party_id, after, max(1, min(limit, PAGE_MAX)))
+        return [deposit_of(row) for row in rows]
+
+    async def of_subject(self, subject: str, after: str = "", limit: int = 50) -> list[Deposit]:
+        """Return a page of the deposits of a subject, by id."""
+        rows = await self._pool.fetch(QUERIES["of_subject"], subject, after, max(1, min(limit, PAGE_MAX)))
+        return [deposit_of(row) for row in rows]
+
+    async def find(self, subject: str, party_id: str, on: Connection | None = None) -> Deposit | None:
+        """Return the deposit of a party for a subject, the last one if there were several."""
+        row = await (on or self._pool).fetchrow(QUERIES["find_of_party"], subject, party_id)
+        return None if row is None else deposit_of(row)
+
+    async def queue(self, name: str, after: tuple[int, str] = (0, ""), limit: int = 50) -> list[Waiting]:
+        """Return a page of one of `QUEUES`, longest waiting first; `after` is (since_us, id) of the last one before."""
+        rows = await self._pool.fetch(QUERIES["queue"], name, self._now_us(), *after, max(1, min(limit, PAGE_MAX)))
+        return [Waiting(deposit_of(row), row["state_since_us"]) for row in rows]
+
+    async def figures(self) -> Figures:
+        """Return counts for the desk and for metrics."""
+        row = await self._pool.fetchrow(QUERIES["queue_counts"], self._now_us())
+        return Figures(**dict(row)) if row is not None else Figures()
+
+    # Clocks
+
+    async def run(self, pause_s: float = 1.0) -> None:
+        """Do for ever what is due by time or by what was received."""
+        while True:
+            self._wake.clear()
+            if await self.tick():
+                continue
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def tick(self) -> int:
+        """Do once what is due now; return how much was done."""
+        steps = (self.hold_paid, self.lapse_due, self.recount, self.release_due, self.forfeit_due)
+        return sum([await step() for step in steps])
+
+    async def _each(self, query: str, work: Callable[[str], Awaitable[Outcome]], *at_us: int) -> int:
+        """Do one transaction for each deposit found; what another worker did meanwhile is refused by its state and passed over."""
+        rows = await self._pool.fetch(QUERIES[query], *at_us, A_TURN)
+        outcomes = [await work(row["id"]) for row in rows]
+        return sum(isinstance(outcome, Changed) for outcome in outcomes)
+
+    def _clock_end(self, terms: DepositTerms, from_us: int) -> tuple[int, bool, str]:
+        """Return when a release clock ends, whether the holiday table reaches so far, and which table was used."""
+        if terms.release_hours is not None:
+            return from_us + terms.release_hours * HOUR_US, True, ""
+        assert terms.release_working_days is not None, "terms have one clock"
+        calendar = self._calendar()
+        end = period_end(calendar, InstantUs(from_us), working_days=terms.release_working_days)
+        return end.ends_at_us, end.certain, calendar.version
+
+    async def _open_of(self, subject: str, on: Connection | None) -> list[str]:
+        found: list[str] = []
+        while rows := await (on or self._pool).fetch(
+            QUERIES["open_of_subject"], subject, found[-1] if found else "", PAGE_MAX
+        ):
+            found += [row["id"] for row in rows]
+        return found
+
+    async def _pay_back(
+        self,
+        deposit_id: str,
+        act: a.Act,
+        *,
+        actor: str = MARKET,
+        key: str | None = None,
+        on: Connection | None = None,
+    ) -> Outcome:
+        """Do an act that pays money back: to where it came from, or, if that is unknown, to the party's verified account."""
+        deposit = await self._shelf.read(deposit_id, on)
+        payee: Payee | None = None
+        if deposit is not None and not deposit.payer_account:
+            payee = await self._verified_account(deposit.party_id)
+        return await self._do(deposit_id, act, actor=actor, key=key, on=on, payee=payee)
+
+    async def _do(
+        self,
+        deposit_id: str,
+        act: a.Act,
+        *,
+        actor: str = MARKET,
+        key: str | None = None,
+        on: Connection | None = None,
+        payee: Payee | None = None,
+    ) -> Outcome:
+        name, account = payee or ("", "")
+        asked = Asked(at_us=self._now_us(), actor=actor, key=key, payee_name=name, payee_account=account)
+        return await self._shelf.act(deposit_id, act, asked, on)
+
+    async def _payout_ended(self, connection: Connection, order: PayoutOrder, at_us: int) -> None:
+        """Follow what became of the order of a release, in the same transaction."""
+        if order.kind != "release":
+            return
+        act: a.Act
+        if order.state is OrderState.SETTLED:
+            act = a.FinishRelease(order_id=order.order_id, bank_ref=order.bank_ref)
+        elif order.state is OrderState.FAILED:
+            act = a.FailRelease(order_id=order.order_id, reason=order.reason)
+        else:
+            act = a.ReissueRelease(order_id=order.order_id, instead_of=order.instead_of or "")
+        done = await self._shelf.act(order.source.deposit, act, Asked(at_us=at_us), connection)
+        if isinstance(done, Refused):
+            raise RuntimeError(f"deposit {order.source.deposit} does not follow its order: {done.code.value}")
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isalnum()).upper()
