@@ -1,4 +1,4 @@
-"""`ortoo admin`: accounts on the command line. Works on the database beside a running market, which follows within a second."""
+"""`ortoo admin`: accounts on the command line, beside a running market, which follows within a second; and its holiday tables."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import msgspec
 
 from engine.journal import embedded
 from engine.journal.migrations import JOURNAL_MIGRATIONS, migrate
+from gateway import calendar_command
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.audit import CONSOLE, Origin
 from gateway.accounts.identities import Identities
@@ -50,12 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("set-password", "set a password, read from standard input; the account's sessions end"),
     ):
         acts.add_parser(act, help=text).add_argument("login")
+    calendar_command.add_arguments(acts.add_parser("calendar", help="holiday tables: what is in use, check a new one"))
     listing = acts.add_parser("list", help="list accounts, one JSON object a line")
     listing.add_argument("--role", choices=[role.value for role in Role])
 
 
 def run(options: argparse.Namespace) -> int:
     """Do one act; 0 done, 1 refused."""
+    if options.act == "calendar":
+        return calendar_command.run(options, read_config())
     try:
         asyncio.run(_run(options, read_config()))
     except Refused as refused:

@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("verify", help="check the whole log, or one receipt")
     from gateway import admin_command
 
-    admin_command.add_arguments(commands.add_parser("admin", help="accounts: make, list, change, disable"))
+    admin_command.add_arguments(
+        commands.add_parser("admin", help="accounts: make, list, change, disable; holiday tables")
+    )
     return parser
 
 

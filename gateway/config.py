@@ -67,6 +67,11 @@ class Config(BaseModel):
         None,
         description="Ed25519 key of receipts; empty means `signing.key` in the data directory, made at the first start.",
     )
+    calendar_dir: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None,
+        description="Directory of holiday tables, `YYYY.json`, that replace or follow the packaged ones;"
+        " `ortoo admin calendar check FILE` before putting one there, then start again.",
+    )
     session_hours: int = Field(12, ge=1, le=168, description="How long a login lasts, hours.")
     secure_cookies: bool = Field(
         False,
@@ -104,6 +109,15 @@ class Config(BaseModel):
         le=86_400,
         description="A signed line about every moved shard goes to checkpoints.jsonl this often, s.",
     )
+    attachment_bytes_max: int = Field(
+        20_000_000, ge=1_000, le=200_000_000, description="Bytes of one attachment of the catalogue."
+    )
+    scan_command: str = Field(
+        "",
+        max_length=500,
+        description="Virus scanner for attachments: program and arguments, the file's path is added as the last one;"
+        " exit 0 is clean, 1 infected (`clamdscan --no-summary --fdpass`). Empty: files are served unscanned, and say so.",
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."
@@ -128,6 +142,11 @@ class Config(BaseModel):
     def session_cookie(self) -> str:
         """Name of the session cookie."""
         return "__Host-ortoo_session" if self.secure_cookies else "ortoo_session"
+
+    @property
+    def attachments_dir(self) -> Path:
+        """Where the files of the catalogue lie."""
+        return self.data_dir / "attachments"
 
     @property
     def key_file(self) -> Path:

@@ -21,6 +21,10 @@ import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from engine.catalogue.achievements.confidentiality import Confidentiality
+from engine.catalogue.achievements.store import Achievements
+from engine.catalogue.attachments import Attachments
+from engine.catalogue.codes.calendar_data import CalendarInvalid, load_calendar
 from engine.catalogue.hall import CATALOGUE_MIGRATIONS, Hall
 from engine.journal import embedded
 from engine.journal.log import JournalUnavailable
@@ -77,6 +81,7 @@ CANNOT_RUN: Final = (
     MigrationChanged,
     FencedOut,
     KeyUnusable,
+    CalendarInvalid,
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -221,6 +226,7 @@ class _DatabaseKeeper:
 
 async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], stack: AsyncExitStack) -> Services:
     key = signing_key(config.key_file)
+    calendar = load_calendar(config.calendar_dir)
     pool = await stack.enter_async_context(_pool(config, dsn))
     metrics = Metrics()
     engine = Engine(
@@ -245,9 +251,19 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         engine=engine,
         reader=Reader(pool),
         hall=hall,
+        calendar=calendar,
         accounts=accounts,
         admissions=Admissions(pool),
         drafts=Drafts(pool),
+        achievements=Achievements(pool, engine.clock.now_us),
+        confidentiality=Confidentiality(pool, engine.clock.now_us),
+        attachments=Attachments(
+            pool,
+            config.attachments_dir,
+            size_max=config.attachment_bytes_max,
+            scan_command=config.scan_command,
+            now_us=engine.clock.now_us,
+        ),
         live=live,
         signing_key=key,
         metrics=metrics,
@@ -261,6 +277,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         metrics.watch_loop,
         partial(_sweep, accounts),
         partial(keep_checkpoints, services),
+        partial(_rescan, services.attachments),
     ):
         _follow(stack, work)
     return services
@@ -323,6 +340,16 @@ async def _sweep(accounts: Accounts) -> None:
         except UNREACHABLE:
             log.warning("sweep_failed")
         await asyncio.sleep(SWEEP_S)
+
+
+async def _rescan(attachments: Attachments) -> None:
+    """Files that came while the virus scanner was silent are scanned when it answers again."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        try:
+            await attachments.rescan()
+        except UNREACHABLE:
+            log.warning("rescan_failed")
 
 
 def _add_gauges(services: Services) -> None:

@@ -9,6 +9,10 @@ import asyncpg
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from engine.calendar import Calendar
+from engine.catalogue.achievements.confidentiality import Confidentiality
+from engine.catalogue.achievements.store import Achievements
+from engine.catalogue.attachments import Attachments
 from engine.catalogue.hall import Hall
 from engine.journal.reader import Reader
 from engine.runtime.engine import Engine
@@ -30,9 +34,14 @@ class Services:
     engine: Engine
     reader: Reader
     hall: Hall
+    calendar: Calendar
+    """Statutory days as of the start; deadlines counted by another version are counted again."""
     accounts: Accounts
     admissions: Admissions
     drafts: Drafts
+    achievements: Achievements
+    confidentiality: Confidentiality
+    attachments: Attachments
     live: LiveEdge
     """All live connections; also keeps the bid budgets of accounts."""
     signing_key: Ed25519PrivateKey
