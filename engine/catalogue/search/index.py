@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
+import asyncpg.pool
 
 from engine.catalogue.search.entries import ALIVE, Entry, Kind, facets_of, listing_facets
 from engine.journal.queries import load_queries
@@ -18,13 +20,15 @@ SEGMENT: Final = 16_384
 """Documents in one bitmap; fixed by the column type."""
 BATCH_MAX: Final = 4_096
 """Entries of one call of `add`: bounds the memory and the time that other writers wait."""
-ROWS_A_STATEMENT: Final = 4_000
+ROWS_A_STATEMENT: Final = 1_000
 ANYWHERE, TITLE, HEAD = 0, 1, 2
 
 Key = tuple[str, int, int]
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+"""A connection inside a transaction of the caller."""
 
 
-async def add(connection: asyncpg.Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
+async def add(connection: Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
     """Make versions searchable and return the document number of each (kind, id). Call it inside a transaction.
 
     Of several versions of one subject the last counts. Whatever was listed before stays listed, at its price.
@@ -44,9 +48,7 @@ async def add(connection: asyncpg.Connection, entries: Sequence[Entry]) -> dict[
     return {(entry.kind.value, entry.id): doc for doc, entry in numbered}
 
 
-async def retire(
-    connection: asyncpg.Connection, subjects: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], asyncpg.Record]:
+async def retire(connection: Connection, subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], asyncpg.Record]:
     """Let the living versions of these (kind, id) be found no more; return what they were."""
     asked = list(subjects)
     gone = await connection.fetch(QUERIES["retire"], [kind for kind, _ in asked], [one for _, one in asked])
@@ -55,9 +57,7 @@ async def retire(
     return {(row["kind"], row["id"]): row for row in gone}
 
 
-async def set_listed(
-    connection: asyncpg.Connection, kind: Kind, subject: str, *, listed: bool, price_fen: int | None
-) -> bool:
+async def set_listed(connection: Connection, kind: Kind, subject: str, *, listed: bool, price_fen: int | None) -> bool:
     """Note that a subject went on or off the market, or changed its price; False if nothing of the name is found."""
     await connection.execute(QUERIES["lock_index"])
     doc = await connection.fetchval(QUERIES["set_listed"], kind.value, subject, listed, price_fen)
@@ -71,7 +71,7 @@ async def set_listed(
     return True
 
 
-async def reset(connection: asyncpg.Connection) -> None:
+async def reset(connection: Connection) -> None:
     """Forget everything; the caller adds all published versions again."""
     await connection.execute(QUERIES["lock_index"])
     await connection.execute(QUERIES["reset"])
@@ -94,18 +94,23 @@ def _listing(entry: Entry, before: dict[tuple[str, str], asyncpg.Record]) -> tup
     return old["listed"], old["price_fen"]
 
 
-async def _add_terms(connection: asyncpg.Connection, numbered: Iterable[tuple[int, Entry]]) -> None:
+async def _add_terms(connection: Connection, numbered: Iterable[tuple[int, Entry]]) -> None:
+    # Cutting texts into terms is the longest work of all: in a thread, so that a live auction in this process goes on.
+    await _write(connection, "add_terms", await asyncio.to_thread(_term_places, numbered))
+
+
+def _term_places(numbered: Iterable[tuple[int, Entry]]) -> dict[Key, list[int]]:
     places: defaultdict[Key, list[int]] = defaultdict(list)
     for doc, entry in numbered:
         segment, place = divmod(doc, SEGMENT)
         for zone, text in ((ANYWHERE, entry.folded), (TITLE, entry.title), (HEAD, entry.head)):
             for term in terms_of(text):
                 places[term, zone, segment].append(place)
-    await _write(connection, "add_terms", places)
+    return places
 
 
 async def _add_facets(
-    connection: asyncpg.Connection,
+    connection: Connection,
     numbered: Iterable[tuple[int, Entry]],
     before: dict[tuple[str, str], asyncpg.Record],
 ) -> None:
@@ -120,13 +125,14 @@ async def _add_facets(
     await _write(connection, "add_facets", places)
 
 
-async def _write(connection: asyncpg.Connection, query: str, places: dict[tuple[str, object, int], list[int]]) -> None:  # type: ignore[type-arg]
+async def _write(connection: Connection, query: str, places: Mapping[tuple[Any, ...], list[int]]) -> None:
     """Set bits; in the order of the keys, so that pages of the index are written once each."""
     keys = sorted(places)
     for at in range(0, len(keys), ROWS_A_STATEMENT):
         some = keys[at : at + ROWS_A_STATEMENT]
         columns = [list(column) for column in zip(*some, strict=True)]
-        await connection.execute(QUERIES[query], *columns, [_bits(places[key]) for key in some])
+        bitmaps = await asyncio.to_thread(lambda keys=some: [_bits(places[key]) for key in keys])  # type: ignore[misc]
+        await connection.execute(QUERIES[query], *columns, bitmaps)
 
 
 def _bits(places: Iterable[int]) -> asyncpg.BitString:

@@ -15,7 +15,7 @@ import asyncpg
 from msgspec import Struct
 
 from engine.catalogue.search.entries import ALIVE, BANDS, HIDDEN, LEVEL, PRICED, Facet, Kind, prefecture_of, section_of
-from engine.catalogue.search.index import QUERIES, SEGMENT
+from engine.catalogue.search.index import QUERIES, SEGMENT, Connection
 from engine.rules.words import Query
 
 PAGE_MAX: Final = 50
@@ -123,7 +123,7 @@ class Search:
             docs, following = await _page(connection, query, bitmaps, order, after, limit, exact=exact)
             found = {row["doc"]: row for row in await connection.fetch(QUERIES["documents"], docs)}
         return Results(
-            found=[_found(found[doc]) for doc in docs if doc in found],
+            found=[found_of(found[doc]) for doc in docs if doc in found],
             total=bitmaps.total,
             exact=exact,
             facets=facets,
@@ -133,12 +133,12 @@ class Search:
 
     async def newest(self, kind: Kind, limit: int) -> list[Found]:
         """Return what was published last."""
-        return [_found(row) for row in await self._pool.fetch(QUERIES["newest"], kind.value, limit)]
+        return [found_of(row) for row in await self._pool.fetch(QUERIES["newest"], kind.value, limit)]
 
     async def by_id(self, kind: Kind, ids: Sequence[str]) -> dict[str, Found]:
         """Return the living versions of these subjects."""
         rows = await self._pool.fetch(QUERIES["by_id"], kind.value, list(ids))
-        return {row["id"]: _found(row) for row in rows}
+        return {row["id"]: found_of(row) for row in rows}
 
     async def sizes(self) -> dict[str, int]:
         """Return how many documents of each kind can be found."""
@@ -196,7 +196,7 @@ def _asked(query: Query, kind: Kind, filters: Filters) -> tuple[Any, ...]:
     )
 
 
-async def _read_phrases(connection: asyncpg.Connection, query: Query, bitmaps: _Bitmaps) -> bool:
+async def _read_phrases(connection: Connection, query: Query, bitmaps: _Bitmaps) -> bool:
     if bitmaps.total > READ_ALL:
         return False
     rows = await connection.fetch(QUERIES["with_phrases"], list(bitmaps.all_docs()), list(query.phrases))
@@ -205,7 +205,7 @@ async def _read_phrases(connection: asyncpg.Connection, query: Query, bitmaps: _
 
 
 async def _counts(
-    connection: asyncpg.Connection, asked: tuple[Any, ...], bitmaps: _Bitmaps, read: bool
+    connection: Connection, asked: tuple[Any, ...], bitmaps: _Bitmaps, read: bool
 ) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {facet.value: {} for facet in Facet}
     if read:
@@ -231,7 +231,7 @@ def _count_one(counts: dict[str, dict[str, int]], row: asyncpg.Record) -> None:
 
 
 async def _page(
-    connection: asyncpg.Connection,
+    connection: Connection,
     query: Query,
     bitmaps: _Bitmaps,
     order: Order,
@@ -264,7 +264,7 @@ async def _page(
     return [doc for _, doc in taken], _cursor(*turn[-1])
 
 
-async def _tiers(connection: asyncpg.Connection, bitmaps: _Bitmaps, order: Order) -> list[dict[int, int]]:
+async def _tiers(connection: Connection, bitmaps: _Bitmaps, order: Order) -> list[dict[int, int]]:
     """Return bitmaps by segment, best first."""
     if order is Order.NEWEST:
         return [bitmaps.found]
@@ -298,9 +298,7 @@ def _walk(tiers: Sequence[Mapping[int, int]], after: str) -> Iterator[tuple[int,
                 yield rank, doc
 
 
-async def _by_price(
-    connection: asyncpg.Connection, bitmaps: _Bitmaps, after: str, limit: int
-) -> tuple[list[int], str | None]:
+async def _by_price(connection: Connection, bitmaps: _Bitmaps, after: str, limit: int) -> tuple[list[int], str | None]:
     position = _CURSOR.fullmatch(after)
     unpriced = position is not None and position[1] == "1"
     taken: list[tuple[int, int, int]] = []
@@ -325,7 +323,7 @@ async def _by_price(
 
 
 async def _priced(
-    connection: asyncpg.Connection, bitmaps: _Bitmaps, price: int, doc: int, limit: int
+    connection: Connection, bitmaps: _Bitmaps, price: int, doc: int, limit: int
 ) -> list[tuple[int, int, int]]:
     if bitmaps.total <= READ_ALL:
         rows = await connection.fetch(QUERIES["priced_of"], list(bitmaps.all_docs()), price, doc, limit)
@@ -355,6 +353,11 @@ def _docs(segment: int, bits: int) -> Iterator[int]:
         at += 64
 
 
+def documents_of(segment: int, bits: asyncpg.BitString) -> Iterator[int]:
+    """Return the documents of a stored bitmap, newest first."""
+    return _docs(segment, _number(bits))
+
+
 def _number(bits: asyncpg.BitString) -> int:
     return int.from_bytes(bits.bytes, "big")
 
@@ -363,6 +366,6 @@ def _cursor(rank: int, doc: int) -> str:
     return f"{rank}.0.{doc}"
 
 
-def _found(row: asyncpg.Record) -> Found:
+def found_of(row: asyncpg.Record) -> Found:
+    """Return a stored document as a result."""
     return Found(**{name: row[name] for name in Found.__struct_fields__})
-

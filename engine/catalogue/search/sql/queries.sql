@@ -135,3 +135,7 @@ UPDATE search_state SET next_doc = 0;
 -- name: facts
 -- What facets are counted from.
 SELECT doc, fields, modes, region, industry, holder_kind, trl, listed FROM search_document WHERE doc = ANY($1::int[]);
+
+-- name: achievement_versions
+SELECT v.id, v.number, v.owner, v.body, v.published_at_us FROM achievement_version v
+JOIN unnest($1::text[], $2::int[]) AS wanted(id, number) ON v.id = wanted.id AND v.number = wanted.number;

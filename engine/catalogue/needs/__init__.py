@@ -1,0 +1,1 @@
+"""Technology needs in PostgreSQL: written, checked by the operator, published, ended."""
