@@ -1,0 +1,62 @@
+"""The deposits that money may be for, found in the caller's transaction, with the names under which their parties may pay."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from engine.journal.queries import load_queries
+from settlement.bank.matching import Candidate, Standing, words_of
+from settlement.bank.port import Credit
+from settlement.deposits.events import DepositState
+from settlement.deposits.evolving import Deposit
+from settlement.deposits.store import deposit_of
+from settlement.ledger.book import Connection
+
+QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "bank.sql")
+AROUND_US: Final = 90 * 86_400_000_000
+"""Money without a reference is for a deposit that is due within so long of its booking."""
+ASKING_MAX: Final = 300
+
+NamesOf = Callable[[Connection, Sequence[str]], Awaitable[Mapping[str, tuple[str, ...]]]]
+"""Gives the names of parties by party id; a party without a name is missing."""
+
+
+async def find_candidates(connection: Connection, credit: Credit, names_of: NamesOf) -> list[Candidate]:
+    """Return the deposits, in any state, that a credit may be for.
+
+    Those named by the sub-account or the purpose are locked until the transaction ends.
+    """
+    words = list(words_of(credit.purpose))
+    rows = await connection.fetch(QUERIES["deposits_meant"], credit.virtual_account, words)
+    if not rows:
+        booked_us = credit.booked_at_us
+        rows = await connection.fetch(
+            QUERIES["deposits_asking"], credit.amount_fen, booked_us - AROUND_US, booked_us + AROUND_US, ASKING_MAX
+        )
+        if len(rows) == ASKING_MAX:
+            return []  # too many to be sure that only one fits
+    deposits = [deposit_of(row) for row in rows]
+    names = await names_of(connection, list({deposit.party_id for deposit in deposits}))
+    return [candidate_of(deposit, names.get(deposit.party_id, ())) for deposit in deposits]
+
+
+async def orders_named(connection: Connection, purpose: str) -> list[str]:
+    """Return the payments of ours that a purpose names."""
+    return [row["order_id"] for row in await connection.fetch(QUERIES["orders_named"], list(words_of(purpose)))]
+
+
+def candidate_of(deposit: Deposit, names: tuple[str, ...]) -> Candidate:
+    """Return a deposit as matching sees it. An open one asks for what is still missing."""
+    standing = {DepositState.REQUIRED: Standing.OPEN, DepositState.LAPSED: Standing.LAPSED}.get(
+        deposit.state, Standing.PAID
+    )
+    return Candidate(
+        deposit_id=deposit.id,
+        virtual_account=deposit.virtual_account,
+        amount_fen=deposit.missing_fen if standing is Standing.OPEN else deposit.amount_fen,
+        due_at_us=deposit.due_at_us,
+        standing=standing,
+        names=names,
+    )
