@@ -5,8 +5,6 @@ The effect of an event is "write the row that the lot's state has now", so doing
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
@@ -18,6 +16,7 @@ import asyncpg
 from msgspec import Struct
 
 from engine.bus.local import LotChange
+from engine.journal.follower import Connection, Follower, Page
 from engine.journal.queries import load_queries
 from engine.journal.records import LOT_STREAM, lot_of
 from engine.rules.auction.state import LotState
@@ -26,11 +25,8 @@ from engine.values import SHARDS, LotId, shard_of
 CATALOGUE_MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
 CONSUMER: Final = "hall"
 PAGE_MAX: Final = 100
-EVENTS_A_TURN: Final = 2_000
 NO_END_US: Final = 2**62
 _QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
-
-log = logging.getLogger(__name__)
 
 
 class Sort(StrEnum):
@@ -79,53 +75,20 @@ class Hall:
     def __init__(self, pool: asyncpg.Pool, load: Callable[[LotId], Awaitable[LotState | None]]) -> None:
         self._pool = pool
         self._load = load
-        self._dirty = set(range(SHARDS))
-        self._wake = asyncio.Event()
-        self._wake.set()
+        self._follower = Follower(pool, CONSUMER, range(SHARDS), self._states_of, self._write, Page.TOUCHED)
+        self.follow = self._follower.follow
+        self.catch_up = self._follower.catch_up
 
     def notice(self, changes: Sequence[LotChange]) -> None:
-        """Listener of the engine: something happened in these shards."""
-        self._dirty.update({shard_of(change.subject_id) for change in changes})
-        self._wake.set()
+        """Listener of the engine: something happened to these lots."""
+        self._follower.notice({shard_of(LotId(change.subject_id)) for change in changes})
 
-    async def follow(self, pause_s: float = 0.2) -> None:
-        """Consume for ever, at most once in `pause_s` while the market is busy."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                await self.catch_up()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-                log.warning("hall_behind", exc_info=True)
-                self._wake.set()
-                await asyncio.sleep(1.0)
-            await asyncio.sleep(pause_s)
-
-    async def catch_up(self) -> None:
-        """Bring the rows up to the head of the log."""
-        rows = await self._pool.fetch(_QUERIES["cursors"], CONSUMER)
-        cursors = {row["shard"]: row["seq"] for row in rows}
-        while self._dirty:
-            shard = self._dirty.pop()
-            try:
-                while await self._turn(shard, cursors):
-                    pass
-            except BaseException:
-                self._dirty.add(shard)
-                raise
-
-    async def _turn(self, shard: int, cursors: dict[int, int]) -> bool:
-        page = await self._pool.fetch(_QUERIES["touched"], shard, cursors.get(shard, 0), EVENTS_A_TURN)
-        if not page:
-            return False
+    async def _states_of(self, page: Sequence[asyncpg.Record]) -> list[LotState]:
         lots = [lot_of(row["stream"]) for row in page if row["stream"].startswith(LOT_STREAM)]
-        states = [state for lot_id in lots if (state := await self._load(lot_id)) is not None]
-        reached = max(row["seq"] for row in page)
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.executemany(_QUERIES["upsert_lot"], [_row(state) for state in states])
-            await connection.execute(_QUERIES["move_cursor"], CONSUMER, shard, reached)
-        cursors[shard] = reached
-        return True
+        return [state for lot_id in lots if (state := await self._load(lot_id)) is not None]
+
+    async def _write(self, connection: Connection, states: list[LotState]) -> None:
+        await connection.executemany(_QUERIES["upsert_lot"], [_row(state) for state in states])
 
     async def search(
         self,

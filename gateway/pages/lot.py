@@ -12,7 +12,7 @@ from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Admission
 from engine.rules.rejections import Reject
 from engine.rules.visibility import HistoryRow, history_row, public_lot, you
-from engine.values import Amount, LotId, PartyId, parse_amount
+from engine.values import Amount, LotId, PartyId, group_of, parse_amount
 from gateway.accounts.model import Caller
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER
@@ -72,6 +72,8 @@ async def join_lot(request: web.Request) -> web.Response:
     state = await find_lot(services, request.match_info["lot"])
     if caller.party_id == state.seller_id:
         raise Refused(Reject.SELLER_MAY_NOT_BID)
+    if state.terms.admission is Admission.LISTING:
+        return see_other(f"/listings/{group_of(state.lot_id)}")
     if state.terms.admission is Admission.OPEN:
         receipt = await ask(services, caller, state.lot_id, AdmitBidder(bidder_id=caller.party_id), uuid.uuid4().bytes)
         if receipt.code not in (None, Reject.ALREADY_ADMITTED):

@@ -179,7 +179,7 @@ def _terms(reader: _Reader) -> Terms:
         proxy_lowering=reader.ticked("proxy_lowering"),
         leader_may_raise=reader.ticked("leader_may_raise"),
         show_reserve_met=reader.ticked("show_reserve_met"),
-        admission=Admission(reader.choice("admission", {way.value for way in Admission})),
+        admission=Admission(reader.choice("admission", {"open", "approved"})),
         resume_notice_us=reader.length("resume_notice_minutes", 60) or DurationUs(0),
         outage_shift_max_us=reader.length("outage_shift_minutes", 60) or DurationUs(0),
     )

@@ -222,7 +222,7 @@ async def test_asking_for_lots_that_are_not_there_leaves_nothing_in_memory(town:
         status, _ = await bidder.post(f"{LOTS}/ghost-{number}/bids", wish(amount="1"))
         assert status == 404
     assert [state.lot_id for state in town.services.engine.lots()] == []
-    assert not any(LotId(f"ghost-{n}") in town.services.engine._writer._book for n in range(5))
+    assert not any(LotId(f"ghost-{n}") in town.services.engine._lots.writer._book for n in range(5))
 
 
 async def test_the_record_is_read_in_pages_without_what_is_not_public(town: Town):

@@ -1,16 +1,3 @@
--- name: cursors
-SELECT shard, seq FROM consumer_cursor WHERE consumer = $1;
-
--- name: move_cursor
-INSERT INTO consumer_cursor (consumer, shard, seq) VALUES ($1, $2, $3)
-ON CONFLICT (consumer, shard) DO UPDATE SET seq = $3 WHERE consumer_cursor.seq < $3;
-
--- name: touched
--- Streams of a shard with events after the cursor, and how far this page goes.
-SELECT stream, max(seq) AS seq FROM (
-    SELECT stream, seq FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
-) page GROUP BY stream;
-
 -- name: upsert_lot
 INSERT INTO hall_lot (lot, seq, phase, title_zh, title_en, summary_zh, summary_en, seller_name_zh, seller_name_en, seller_id,
     field, region, demonstration, start_price, price, currency, exponent, bids, bidders, opens_at_us, ends_at_us,

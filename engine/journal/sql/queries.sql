@@ -93,3 +93,18 @@ SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2 O
 SELECT s.shard, h.seq, h.digest FROM generate_series(0, 71) AS s(shard)
 CROSS JOIN LATERAL (SELECT seq, digest FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h
 ORDER BY s.shard;
+
+-- name: cursors
+SELECT shard, seq FROM consumer_cursor WHERE consumer = $1;
+
+-- name: move_cursor
+-- Only from where this consumer believes to stand ($4): two of one name cannot both act on a page.
+INSERT INTO consumer_cursor AS c (consumer, shard, seq) VALUES ($1, $2, $3)
+ON CONFLICT (consumer, shard) DO UPDATE SET seq = $3 WHERE c.seq = $4
+RETURNING seq;
+
+-- name: touched
+-- Streams of a shard with events after the cursor, and how far this page goes.
+SELECT stream, max(seq) AS seq FROM (
+    SELECT stream, seq FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
+) page GROUP BY stream;

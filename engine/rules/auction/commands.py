@@ -48,9 +48,10 @@ class WithdrawLot(Struct, frozen=True, kw_only=True):
 
 
 class AdmitBidder(Struct, frozen=True, kw_only=True):
-    """Give a qualified party its bidder code; possible until bidding ends."""
+    """Give a qualified party its bidder code; possible until bidding ends. `code`: the one its listing gave it already."""
 
     bidder_id: PartyId
+    code: str | None = None
 
 
 class PlaceBid(Struct, frozen=True, kw_only=True):

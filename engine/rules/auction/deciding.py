@@ -23,7 +23,7 @@ from engine.rules.auction.closing import (
 )
 from engine.rules.auction.codes import code_for
 from engine.rules.auction.state import Accepted, Decision, LotState, Phase, Rejected
-from engine.rules.auction.terms import terms_problems
+from engine.rules.auction.terms import Admission, terms_problems
 from engine.rules.rejections import Reject
 from engine.values import InstantUs, LotId, is_lot_id
 
@@ -128,7 +128,11 @@ def _admit(state: LotState, command: c.AdmitBidder) -> Decision:
         return Rejected(Reject.ALREADY_ADMITTED, {"code": state.codes[command.bidder_id]})
     if state.seq >= state.terms.events_max:
         return Rejected(Reject.LOT_FULL)
-    code = code_for(len(state.codes), state.terms.code_seed)
+    if command.code is None and state.terms.admission is Admission.LISTING:
+        return Rejected(Reject.NOT_ADMITTED)
+    if command.code is not None and command.code in state.codes.values():
+        return Rejected(Reject.ALREADY_ADMITTED, {"code": command.code})
+    code = command.code or code_for(len(state.codes), state.terms.code_seed)
     return Accepted(e.BidderAdmitted(bidder_id=command.bidder_id, code=code))
 
 

@@ -44,6 +44,8 @@ class Admission(StrEnum):
 
     OPEN = "open"
     APPROVED = "approved"
+    LISTING = "listing"
+    """Through the listing that ordered the session: qualification and deposit stand there, with the code."""
 
 
 class FixedIncrement(Struct, frozen=True, tag_field="kind", tag="fixed", forbid_unknown_fields=True):

@@ -109,6 +109,8 @@ async def admission(call: Call, wish: AdmissionWish) -> AdmissionView:
         raise Refused(Reject.ENDED)
     if party_id == state.seller_id:
         raise Refused(Reject.SELLER_MAY_NOT_BID)
+    if state.terms.admission is Admission.LISTING:
+        raise Refused(Reject.NOT_ADMITTED)
     if state.terms.admission is Admission.APPROVED:
         await services.admissions.ask(state.lot_id, party_id)
         return AdmissionView("asked", None)

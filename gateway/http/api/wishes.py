@@ -191,7 +191,7 @@ class TermsWish(Wish):
     proxy_lowering: bool = False
     leader_may_raise: bool = False
     show_reserve_met: bool = True
-    admission: t.Admission = t.Admission.APPROVED
+    admission: Literal[t.Admission.OPEN, t.Admission.APPROVED] = t.Admission.APPROVED
     resume_notice_us: Duration = DurationUs(600 * SECOND_US)
     outage_shift_max_us: Duration = DurationUs(3_600 * SECOND_US)
 
