@@ -36,6 +36,9 @@ class Code(StrEnum):
     LOGIN_FAILED = "login_failed"
     NAME_TAKEN = "name_taken"
     WEAK_PASSWORD = "weak_password"  # noqa: S105
+    RECORD_INCOMPLETE = "record_incomplete"
+    WRONG_STATE = "wrong_state"
+    FILE_REFUSED = "file_refused"
     SLOW = "slow"
     RESYNC = "resync"
     SESSION_ENDED = "session_ended"
@@ -97,6 +100,14 @@ _GATEWAY: Final[Mapping[Code, tuple[int | None, Retry, int | None, str]]] = {
     Code.LOGIN_FAILED: (401, _N, None, "Name and password do not belong together, or the account is disabled."),
     Code.NAME_TAKEN: (409, _N, None, "Somebody has this login name."),
     Code.WEAK_PASSWORD: (422, _N, None, "The password is too easy to guess; `problem` says why."),
+    Code.RECORD_INCOMPLETE: (422, _N, None, "Something is missing or forbidden in the record: `problems`."),
+    Code.WRONG_STATE: (409, _R, None, "Not possible in the `state` it is in, or not by you."),
+    Code.FILE_REFUSED: (
+        422,
+        _N,
+        None,
+        "The file is not taken; `why` is name, empty, too_big, type, type_mismatch, infected or too_many.",
+    ),
     Code.SLOW: (None, _S, 4408, "The connection does not take what is sent to it."),
     Code.RESYNC: (None, _S, 4410, "The connection has to start from a snapshot."),
     Code.SESSION_ENDED: (None, _N, 4503, "The session was ended: log in again."),

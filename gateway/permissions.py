@@ -117,7 +117,41 @@ _LIVE: Final = (
     Door(FRAME, "status", MEMBERS, Scope.READ),
 )
 
-ROWS: Final = (*_API, *_HEALTH, *_PAGES, *_LIVE)
+_ACHIEVEMENTS: Final = (
+    Door("GET", "/api/v1/achievements/{id}", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/achievements/{id}/versions", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/achievements/{id}/nda", ANYONE, Scope.READ),
+    Door("POST", "/api/v1/achievements/{id}/nda", BIDDERS, Scope.BID),
+    Door("GET", "/api/v1/achievements/{id}/signatures", MEMBERS, Scope.DESK),
+    Door("GET", "/api/v1/me/achievements", BIDDERS, Scope.READ),
+    Door("GET", "/api/v1/desk/achievements", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/achievements", BIDDERS, Scope.DESK),
+    Door("GET", "/api/v1/achievements/{id}/draft", MEMBERS, Scope.DESK),
+    Door("POST", "/api/v1/achievements/{id}/draft", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/achievements/{id}/acts", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
+    Door("POST", "/api/v1/achievements/{id}/files", BIDDERS, Scope.DESK),
+    Door("DELETE", "/api/v1/achievements/{id}/files/{file}", BIDDERS, Scope.DESK),
+    Door("GET", "/achievements/{id}", ANYONE),
+    Door("GET", "/achievements/{id}/nda", ANYONE),
+    Door("POST", "/achievements/{id}/nda", BIDDERS),
+    Door("GET", "/achievements/{id}/history", ANYONE),
+    Door("GET", "/achievements/{id}/files/{file}", ANYONE),
+    Door("GET", "/console", BIDDERS),
+    Door("POST", "/console/achievements", BIDDERS),
+    Door("GET", "/console/achievements/{id}", BIDDERS),
+    Door("POST", "/console/achievements/{id}", BIDDERS),
+    Door("GET", "/console/achievements/{id}/steps/{step}", BIDDERS),
+    Door("POST", "/console/achievements/{id}/steps/{step}", BIDDERS),
+    Door("GET", "/console/achievements/{id}/rights/{place}", BIDDERS),
+    Door("POST", "/console/achievements/{id}/rights/{place}", BIDDERS),
+    Door("POST", "/console/achievements/{id}/files", BIDDERS),
+    Door("POST", "/console/achievements/{id}/files/{file}", BIDDERS),
+    Door("GET", "/desk/achievements", STAFF),
+    Door("GET", "/desk/achievements/{id}", STAFF),
+    Door("POST", "/desk/achievements/{id}", OPERATORS),
+)
+
+ROWS: Final = (*_ACHIEVEMENTS, *_API, *_HEALTH, *_PAGES, *_LIVE)
 
 
 class DoorsUnsound(Exception):

@@ -128,14 +128,23 @@ async def check_csrf(request: web.Request) -> None:
     Raises:
         Refused: CSRF_FAILED, MALFORMED.
     """
-    caller = request[CALLER]
-    expected = caller.csrf if caller.session else request.cookies.get(_form_cookie(request), "")
     given: object = request.headers.get("X-CSRF-Token")
     if request.content_type in FORM_TYPES:
         form = await request.post()
         if not all(isinstance(value, str) and is_text(value) for value in form.values()):
             raise Refused(Code.MALFORMED, fields="form")
         given = given or form.get("csrf")
+    require_csrf(request, given)
+
+
+def require_csrf(request: web.Request, given: object) -> None:
+    """Refuse what does not carry the secret of this session's, or this visitor's, forms.
+
+    Raises:
+        Refused: CSRF_FAILED.
+    """
+    caller = request[CALLER]
+    expected = caller.csrf if caller.session else request.cookies.get(_form_cookie(request), "")
     if not expected or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
         raise Refused(Code.CSRF_FAILED)
 

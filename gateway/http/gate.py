@@ -28,6 +28,7 @@ from gateway.http.asking import (
     set_form_cookie,
 )
 from gateway.http.metrics import UNMATCHED
+from gateway.http.uploads import STREAMED, open_upload
 from gateway.permissions import Door, find_door, judge
 from gateway.services import SERVICES, Services
 
@@ -140,6 +141,9 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise Refused(refused)
     if door.changes and services.draining.is_set():
         raise Refused(Code.DRAINING)
+    if route in STREAMED:
+        await open_upload(request, checked=bool(caller.token))
+        return await handler(request)
     await _read_body(request)
     if door.changes and not caller.token:
         await check_csrf(request)

@@ -18,6 +18,7 @@ from gateway.http.answers import PROBLEM
 from gateway.http.api.calls import Endpoint
 from gateway.http.api.endpoints import ENDPOINTS
 from gateway.http.api.wishes import LOT_PATTERN, Query
+from gateway.http.uploads import STREAMED
 from gateway.permissions import Door, find_door
 
 REF: Final = "#/components/schemas/"
@@ -26,7 +27,8 @@ _PATTERNS: Final = {"lot": LOT_PATTERN, "seq": r"^[0-9]{1,16}$"}
 _DESCRIPTIONS: Final = {
     "lot": "Name of the lot.",
     "seq": "Place in the lot's record.",
-    "id": "Id of the command or token.",
+    "id": "Id of the command, token, achievement or other thing named before it.",
+    "file": "Id of the file.",
 }
 
 
@@ -107,6 +109,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.takes is not None and not issubclass(endpoint.takes, Query):
         schema = {"$ref": REF + endpoint.takes.__name__}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if endpoint.path in STREAMED:
+        file = {"type": "string", "contentMediaType": "application/octet-stream"}
+        form = {"multipart/form-data": {"schema": {"type": "object", "properties": {"file": file}}}}
+        operation["requestBody"] = {"required": True, "content": form}
     return operation
 
 

@@ -39,8 +39,8 @@ FIELDS_MAX: Final = 3
 SOON_OVER_DAYS: Final = 365
 _LENGTHS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("title_zh", "title_en", "title_mn", "holder_zh", "holder_en"), TITLE_MAX),
-    **dict.fromkeys(("abstract_zh", "abstract_en", "defects"), ABSTRACT_MAX),
-    **dict.fromkeys(("full_text", "nda_text"), TEXT_MAX),
+    **dict.fromkeys(("abstract_zh", "abstract_en", "defects", "nda_text"), ABSTRACT_MAX),
+    "full_text": TEXT_MAX,
 }
 _FIELD: Final = re.compile(r"0[1-9]|1[01]")
 _INDUSTRY: Final = re.compile(r"[A-T]|[A-T]?[0-9]{2,4}")

@@ -15,7 +15,7 @@ from msgspec import Struct
 TITLE_MAX: Final = 200
 LINE_MAX: Final = 300
 ABSTRACT_MAX: Final = 4_000
-TEXT_MAX: Final = 40_000
+TEXT_MAX: Final = 15_000
 """Characters of the full text, which only signers of the confidentiality text read."""
 LIST_MAX: Final = 50
 """Entries of any list in a record."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from gateway.http.api.views import CommandView, command_view
 from gateway.http.api.wishes import Query
 from gateway.http.asking import ERROR_CODE, caller_of, origin_of
 from gateway.http.commands import outcome_of
+from gateway.http.uploads import Upload, no_upload, upload_of
 from gateway.services import SERVICES, Services
 
 FIELDS_MAX: Final = 10
@@ -43,6 +45,8 @@ class Call:
     caller: Caller
     origin: Origin
     path: Mapping[str, str]
+    upload: Callable[[int], Awaitable[Upload]] = no_upload
+    """Gives the file of a multipart form of at most so many bytes; on the routes of `uploads.STREAMED`."""
 
     @property
     def lot_id(self) -> LotId:
@@ -73,7 +77,8 @@ def web_handler(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Str
     """Return the aiohttp handler of an endpoint: parse, call, answer."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        call = Call(request.app[SERVICES], caller_of(request), origin_of(request), request.match_info)
+        upload = partial(upload_of, request)
+        call = Call(request.app[SERVICES], caller_of(request), origin_of(request), request.match_info, upload)
         arguments = () if endpoint.takes is None else (await _read(request, endpoint.takes),)
         try:
             return json_answer(await endpoint.handler(call, *arguments))

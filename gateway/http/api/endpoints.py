@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from engine.rules.rejections import Reject
 from gateway.errors import Code
+from gateway.http.api import achievements as ach
 from gateway.http.api import desk, market, own, wishes
 from gateway.http.api import views as v
 from gateway.http.api.calls import Endpoint
@@ -21,6 +22,8 @@ _BID: Final = (
 )  # fmt: skip
 _ACT: Final = (*_ASKED, *_LOT, Reject.WRONG_PHASE, Reject.REASON_REQUIRED)
 _ADMIT: Final = (*_ASKED, *_LOT, Reject.ENDED, Reject.SELLER_MAY_NOT_BID, Reject.LOT_FULL)
+
+_THERE: Final = (Code.NOT_FOUND,)
 
 V1: Final = "/api/v1"
 
@@ -62,6 +65,47 @@ ENDPOINTS: Final = (
     Endpoint(
         "POST", f"{V1}/lots/{{lot}}/withdraw", "Take a lot back before the start", desk.withdraw, v.CommandView,
         wishes.ReasonWish, _ACT,
+    ),
+    Endpoint(
+        "GET", f"{V1}/achievements/{{id}}", "One published achievement", ach.show, ach.AchievementView, refuses=_THERE
+    ),
+    Endpoint(
+        "GET", f"{V1}/achievements/{{id}}/versions", "Its versions and what changed", ach.versions, ach.VersionsView,
+        refuses=_THERE,
+    ),
+    Endpoint("GET", f"{V1}/achievements/{{id}}/nda", "Its confidentiality text", ach.read_nda, ach.NdaView, refuses=_THERE),
+    Endpoint(
+        "POST", f"{V1}/achievements/{{id}}/nda", "Sign its confidentiality text", ach.sign_nda, ach.AchievementView,
+        ach.SignWish, (*_THERE, Code.CONFLICT),
+    ),
+    Endpoint(
+        "GET", f"{V1}/achievements/{{id}}/signatures", "Who signed it", ach.signatures, ach.SignaturesView,
+        ach.DraftsQuery, _THERE,
+    ),
+    Endpoint("GET", f"{V1}/me/achievements", "Own records", ach.own, ach.DraftsView, ach.DraftsQuery),
+    Endpoint(
+        "GET", f"{V1}/desk/achievements", "Records that wait for the check", ach.queue, ach.DraftsView, ach.DraftsQuery
+    ),
+    Endpoint(
+        "POST", f"{V1}/achievements", "Keep a new record", ach.create, ach.DraftView, ach.RecordWish,
+        (Code.CONFLICT, Code.WRONG_STATE, Code.NOT_FOUND),
+    ),
+    Endpoint("GET", f"{V1}/achievements/{{id}}/draft", "A working copy", ach.draft, ach.DraftView, refuses=_THERE),
+    Endpoint(
+        "POST", f"{V1}/achievements/{{id}}/draft", "Save a working copy", ach.save, ach.DraftView,
+        ach.SaveWish, (*_THERE, Code.CONFLICT, Code.WRONG_STATE),
+    ),
+    Endpoint(
+        "POST", f"{V1}/achievements/{{id}}/acts", "Submit, publish, send back, withdraw, ...", ach.act,
+        ach.DraftView, ach.ActWish, (*_THERE, Code.CONFLICT, Code.WRONG_STATE, Code.RECORD_INCOMPLETE),
+    ),
+    Endpoint(
+        "POST", f"{V1}/achievements/{{id}}/files", "Add a file", ach.take_file, ach.FileView,
+        refuses=(*_THERE, Code.MALFORMED, Code.CONFLICT, Code.WRONG_STATE, Code.FILE_REFUSED),
+    ),
+    Endpoint(
+        "DELETE", f"{V1}/achievements/{{id}}/files/{{file}}", "Take a file off", ach.drop_file, v.DoneView,
+        refuses=(*_THERE, Code.CONFLICT, Code.WRONG_STATE),
     ),
     Endpoint("POST", f"{V1}/rules/preview", "What terms mean", desk.preview, v.PreviewView, wishes.PreviewWish),
     Endpoint("GET", f"{V1}/me", "The account behind the request", own.me, v.MeView),
