@@ -50,6 +50,7 @@ from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
 from gateway.services import Services
+from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
 SWEEP_S: Final = 600.0
 QUERY_S: Final = 30.0
@@ -132,7 +133,7 @@ async def running(
         stack.callback(listening.close)
         config = config.model_copy(update={"http_port": listening.getsockname()[1]})
         dsn = await _database(config, report, stack)
-        await migrate(dsn, [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *_own_migrations()])
+        await migrate(dsn, [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *_own_migrations(), SETTLEMENT_MIGRATIONS])
         services = await _start_parts(config, dsn, on_fenced, stack)
         services = await _start_live(services, stack)
         await _start_site(services, listening, stack)

@@ -15,6 +15,7 @@ import pytest
 from engine.catalogue.hall import CATALOGUE_MIGRATIONS
 from engine.journal import embedded
 from engine.journal.migrations import JOURNAL_MIGRATIONS, migrate
+from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
 PACKAGES = Path(__file__).resolve().parent.parent
 _numbers = itertools.count(1)
@@ -27,7 +28,7 @@ def all_migrations() -> list[Path]:
         for path in PACKAGES.glob("gateway/*/sql/migrations")
         if path not in (JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS)
     )
-    return [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *others]
+    return [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *others, SETTLEMENT_MIGRATIONS]
 
 
 @pytest.fixture(scope="session")

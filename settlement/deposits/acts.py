@@ -40,6 +40,13 @@ class HoldDeposit(Struct, frozen=True, kw_only=True):
     checked_by: str
 
 
+class MoveDue(Struct, frozen=True, kw_only=True):
+    """The due time is another now; `paused`: no time runs until it is moved again (the subject is suspended)."""
+
+    due_at_us: int
+    paused: bool = False
+
+
 class LapseDeposit(Struct, frozen=True, kw_only=True):
     """Close a deposit that is not complete: NOT_PAID (in time) or NOT_NEEDED (the subject has ended)."""
 
@@ -161,7 +168,7 @@ class DeductShortfall(Struct, frozen=True, kw_only=True):
 
 
 Act = (
-    RequireDeposit | ReceivePayment | HoldDeposit | LapseDeposit | ScheduleRelease | RecountRelease | BlockRelease
+    RequireDeposit | MoveDue | ReceivePayment | HoldDeposit | LapseDeposit | ScheduleRelease | RecountRelease | BlockRelease
     | UnblockRelease | StartRelease | FailRelease | ReissueRelease | FinishRelease | ConvertDeposit | UndoConversion
     | ProposeForfeit | AppealForfeit | DecideAppeal | LiftForfeit | ForfeitDeposit | DeductShortfall
 )  # fmt: skip

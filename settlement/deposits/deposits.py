@@ -154,6 +154,18 @@ class Deposits:
                     raise
         raise RuntimeError("the range of virtual accounts is full")
 
+    async def move_due(
+        self,
+        deposit_id: str,
+        due_at_us: int,
+        *,
+        paused: bool = False,
+        key: str | None = None,
+        on: Connection | None = None,
+    ) -> Outcome:
+        """Set another due time; `paused`: no time runs until it is set again."""
+        return await self._do(deposit_id, a.MoveDue(due_at_us=due_at_us, paused=paused), key=key, on=on)
+
     async def receive(
         self, connection: Connection, deposit_id: str, credit: Credit, *, from_suspense: bool = False
     ) -> Received | Refused:
@@ -236,8 +248,14 @@ class Deposits:
         deposit = await self._shelf.read(deposit_id, on)
         if deposit is None:
             return Refused(Refusal.NO_SUCH_DEPOSIT)
+        if deposit.state is DepositState.LAPSED:
+            return Changed(deposit, repeated=True)
         if deposit.state is DepositState.REQUIRED:
-            return await self._pay_back(deposit_id, a.LapseDeposit(reason=a.NOT_NEEDED), actor=actor, key=key, on=on)
+            lapsed = await self._pay_back(deposit_id, a.LapseDeposit(reason=a.NOT_NEEDED), actor=actor, on=on)
+            if isinstance(lapsed, Changed):
+                return lapsed
+            # The last payment came in between: it goes back like any other.
+            deposit = await self._shelf.read(deposit_id, on) or deposit
         by_us, certain, version = self._clock_end(deposit.terms, from_us)
         act = a.ScheduleRelease(reason=reason, starts_us=from_us, by_us=by_us, certain=certain, calendar=version)
         done = await self._do(deposit_id, act, actor=actor, key=key, on=on)

@@ -53,6 +53,13 @@ class DepositRequired(Struct, frozen=True, kw_only=True):
     terms: DepositTerms
 
 
+class DueMoved(Struct, frozen=True, kw_only=True):
+    """It is due at another time; `paused`: no time runs while its subject is suspended."""
+
+    due_at_us: int
+    paused: bool
+
+
 class PaymentReceived(Struct, frozen=True, kw_only=True):
     """Money arrived. `complete`: with it all is there."""
 
@@ -201,7 +208,7 @@ class DepositLapsed(Struct, frozen=True, kw_only=True):
 
 
 Event = (
-    DepositRequired | PaymentReceived | DepositHeld | ReleaseScheduled | ReleaseRecounted | ReleaseBlocked
+    DepositRequired | DueMoved | PaymentReceived | DepositHeld | ReleaseScheduled | ReleaseRecounted | ReleaseBlocked
     | ReleaseUnblocked | ReleaseStarted | ReleaseFailed | ReleaseReissued | DepositReleased | DepositConverted
     | ConversionUndone | ForfeitProposed | ForfeitAppealed | AppealDismissed | ForfeitLifted | DepositForfeited
     | DepositDeducted | DepositLapsed
@@ -209,6 +216,7 @@ Event = (
 
 WIRE_NAMES: Final[Mapping[type[Any], str]] = {
     DepositRequired: "deposit.required",
+    DueMoved: "deposit.due_moved",
     PaymentReceived: "deposit.payment_received",
     DepositHeld: "deposit.held",
     ReleaseScheduled: "deposit.release_scheduled",

@@ -12,6 +12,8 @@ from settlement.deposits import events as e
 from settlement.deposits.events import DepositState as S
 from settlement.deposits.terms import DepositTerms
 
+NEVER_US: Final = 2**62
+
 
 class Deposit(Struct, frozen=True, kw_only=True):
     """A deposit after event `seq`. Amounts in fen, instants in microseconds; 0 and empty mean: not yet."""
@@ -26,6 +28,8 @@ class Deposit(Struct, frozen=True, kw_only=True):
     due_at_us: int
     virtual_account: str
     terms: DepositTerms
+    due_paused: bool = False
+    """Its subject is suspended: payments are taken, no time runs."""
     received_fen: int = 0
     last_booked_us: int = 0
     payer_name: str = ""
@@ -64,6 +68,11 @@ class Deposit(Struct, frozen=True, kw_only=True):
         return max(0, self.amount_fen - self.received_fen)
 
     @property
+    def lapses_at_us(self) -> int:
+        """From when it lapses: due, and the bank had time to tell of what was booked in time."""
+        return NEVER_US if self.due_paused else self.due_at_us + self.terms.bank_news_us
+
+    @property
     def appeal_open(self) -> bool:
         """There is an appeal and nobody has decided it."""
         return self.appeal != "" and not self.appeal_decided
@@ -76,6 +85,7 @@ class IllegalTransition(Exception):
 _BACK: Final = (S.HELD, S.RELEASE_DUE, S.CONVERTED)
 TRANSITIONS: Final[Mapping[tuple[S | None, type[Any]], tuple[S, ...]]] = {
     (None, e.DepositRequired): (S.REQUIRED,),
+    (S.REQUIRED, e.DueMoved): (S.REQUIRED,),
     (S.REQUIRED, e.PaymentReceived): (S.REQUIRED, S.PAID),
     (S.REQUIRED, e.DepositLapsed): (S.LAPSED,),
     (S.PAID, e.DepositHeld): (S.HELD,),
@@ -143,6 +153,8 @@ def _changes(deposit: Deposit, event: e.Event) -> dict[str, Any]:
                 "payer_account": "" if several else event.payer_account,
                 "several_payers": several,
             }
+        case e.DueMoved():
+            return {"due_at_us": event.due_at_us, "due_paused": event.paused}
         case e.DepositHeld():
             return {"state": S.HELD, "held": True}
         case e.DepositConverted():

@@ -99,7 +99,7 @@ def _require(act: a.RequireDeposit) -> Decision:
 def _receive(deposit: Deposit, act: a.ReceivePayment, _: int) -> Decision:
     if not 0 < act.amount_fen <= FEN_MAX:
         return Refused(Refusal.AMOUNT_OUT_OF_RANGE)
-    if act.booked_at_us > deposit.due_at_us:
+    if act.booked_at_us > deposit.due_at_us and not deposit.due_paused:
         return Refused(Refusal.LATE, {"due_at_us": deposit.due_at_us})
     taken = min(act.amount_fen, deposit.missing_fen)
     return (
@@ -111,15 +111,20 @@ def _receive(deposit: Deposit, act: a.ReceivePayment, _: int) -> Decision:
     )  # fmt: skip
 
 
+def _move_due(deposit: Deposit, act: a.MoveDue, _: int) -> Decision:
+    if (act.due_at_us, act.paused) == (deposit.due_at_us, deposit.due_paused):
+        return ()
+    return (e.DueMoved(due_at_us=act.due_at_us, paused=act.paused),)
+
+
 def _hold(_: Deposit, act: a.HoldDeposit, __: int) -> Decision:
     return (e.DepositHeld(checked_by=act.checked_by),)
 
 
 def _lapse(deposit: Deposit, act: a.LapseDeposit, at_us: int) -> Decision:
     """Lapse when the time is over, and the bank had time to tell of what was booked in time; at once if not needed any more."""
-    earliest = deposit.due_at_us + deposit.terms.bank_news_us
-    if act.reason == a.NOT_PAID and at_us <= earliest:
-        return Refused(Refusal.TOO_EARLY, {"earliest_us": earliest})
+    if act.reason == a.NOT_PAID and at_us <= deposit.lapses_at_us:
+        return Refused(Refusal.TOO_EARLY, {"earliest_us": deposit.lapses_at_us})
     return (e.DepositLapsed(reason=act.reason, returned_fen=deposit.received_fen),)
 
 
@@ -273,6 +278,7 @@ def _is_reason(text: str) -> bool:
 
 _Judge = Callable[[Deposit, Any, int], Decision]
 _RULES: Final[Mapping[type[Any], tuple[frozenset[S], _Judge]]] = {
+    a.MoveDue: (frozenset({S.REQUIRED}), _move_due),
     a.ReceivePayment: (frozenset({S.REQUIRED}), _receive),
     a.HoldDeposit: (frozenset({S.PAID}), _hold),
     a.LapseDeposit: (frozenset({S.REQUIRED}), _lapse),

@@ -127,20 +127,17 @@ class Shelf:
         self, connection: Connection, before: Deposit | None, deposit: Deposit, digest: bytes, at_us: int
     ) -> None:
         changing = (
-            deposit.release_from_us, deposit.release_by_us, deposit.release_certain, bool(deposit.blocks), deposit.held,
-            deposit.appeal_until_us, deposit.appeal_open, deposit.terms.forfeit_by is ForfeitBy.WHOLE, at_us,
-            _ENCODER.encode(deposit), digest,
+            deposit.received_fen, deposit.due_at_us, deposit.lapses_at_us, deposit.release_from_us, deposit.release_by_us,
+            deposit.release_certain, bool(deposit.blocks), deposit.held, deposit.appeal_until_us,
+            deposit.appeal_open, deposit.terms.forfeit_by is ForfeitBy.WHOLE, at_us, _ENCODER.encode(deposit), digest,
         )  # fmt: skip
         if before is None:
             await connection.execute(
                 QUERIES["insert_deposit"], deposit.id, deposit.seq, deposit.state.value, deposit.subject,
-                deposit.party_id, deposit.amount_fen, deposit.received_fen, deposit.virtual_account, deposit.due_at_us,
-                deposit.due_at_us + deposit.terms.bank_news_us, *changing,
+                deposit.party_id, deposit.amount_fen, deposit.virtual_account, *changing,
             )  # fmt: skip
             return
-        await connection.execute(
-            QUERIES["update_deposit"], deposit.id, deposit.seq, deposit.state.value, deposit.received_fen, *changing
-        )
+        await connection.execute(QUERIES["update_deposit"], deposit.id, deposit.seq, deposit.state.value, *changing)
         news = {DepositState.HELD: "held", DepositState.LAPSED: "lapsed"}.get(deposit.state)
         if news is not None and before.state is not deposit.state:
             await connection.execute(QUERIES["tell"], deposit.id, news, at_us)

@@ -12,15 +12,15 @@ INSERT INTO deposit_event (deposit, seq, type, at_us, actor, act_key, act_digest
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: insert_deposit
-INSERT INTO deposit (id, seq, state, subject, party, amount_fen, received_fen, virtual_account, due_at_us, lapses_at_us,
+INSERT INTO deposit (id, seq, state, subject, party, amount_fen, virtual_account, received_fen, due_at_us, lapses_at_us,
     release_from_us, release_by_us, release_certain, blocked, held, appeal_until_us, appeal_open, takes_itself, state_since_us, body, digest)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21);
 
 -- name: update_deposit
 -- `state_since_us` moves with the state only; a worker's mark is gone as soon as anything changes.
-UPDATE deposit SET seq = $2, state = $3, received_fen = $4, release_from_us = $5, release_by_us = $6, release_certain = $7, blocked = $8,
-    held = $9, appeal_until_us = $10, appeal_open = $11, takes_itself = $12, state_since_us = CASE state WHEN $3 THEN state_since_us ELSE $13 END,
-    body = $14, digest = $15, checked_at_us = 0
+UPDATE deposit SET seq = $2, state = $3, received_fen = $4, due_at_us = $5, lapses_at_us = $6, release_from_us = $7, release_by_us = $8,
+    release_certain = $9, blocked = $10, held = $11, appeal_until_us = $12, appeal_open = $13, takes_itself = $14,
+    state_since_us = CASE state WHEN $3 THEN state_since_us ELSE $15 END, body = $16, digest = $17, checked_at_us = 0
 WHERE id = $1;
 
 -- name: tell
