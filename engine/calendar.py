@@ -177,10 +177,9 @@ def period_end(
     day is worked by itself.
 
     Reading of 法定休假日: every day off of the official arrangement, weekends and bridge days included; a make-up Saturday is
-    worked and does not move. Reasons: art. 154 of the former General Principles said "Sunday or another 法定休假日", and the
-    Supreme Court's opinion on the General Principles (1988, no. 198) took the days really off where they were swapped; domain.md §4.2
-    moves 3 October to the day after the whole official break. The narrower reading, the 13 statutory days alone, would end
-    some periods earlier: the wider one never cuts a period short.
+    worked and does not move. Reasons: art. 154 of the former General Principles said "Sunday or another 法定休假日"; commentary on
+    art. 203 and domain.md §4.2 move a last day in the National Day break past the whole break. The narrower reading, the 13
+    statutory days alone, would end some periods earlier: the wider one never cuts a period short. See docs/CODES.md.
 
     Args:
         calendar: The notices to count by.

@@ -142,9 +142,7 @@ def test_a_broken_key_is_not_replaced_by_a_new_one(tmp_path: Path):
 @asynccontextmanager
 async def process(dsn: str, directory: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m gateway.cli …` with the configuration of a test market."""
-    config = market_config(dsn, directory).model_dump(
-        exclude={"database_url", "postgres_bin_dir", "signing_key_file", "public_origins"}
-    )
+    config = market_config(dsn, directory).model_dump(exclude={"database_url", "public_origins"}, exclude_none=True)
     environment = {variable_of(name): str(value) for name, value in config.items()} | {"ORTOO_DATABASE_URL": dsn}
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway.cli", *arguments, cwd=ROOT, env={**os.environ, **environment},
