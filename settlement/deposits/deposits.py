@@ -412,9 +412,9 @@ class Deposits:
 
     # Finding and reading
 
-    async def read(self, deposit_id: str) -> Deposit | None:
+    async def read(self, deposit_id: str, on: Connection | None = None) -> Deposit | None:
         """Return a deposit, for the market itself and its staff."""
-        return await self._shelf.read(deposit_id)
+        return await self._shelf.read(deposit_id, on)
 
     async def own(self, deposit_id: str, party_id: str) -> Deposit | None:
         """Return a deposit to its party; None for anybody else's, which looks the same as none at all."""

@@ -1,0 +1,13 @@
+-- name: cursors
+SELECT shard, seq FROM consumer_cursor WHERE consumer = $1;
+
+-- name: move_cursor
+-- One consumer moves a cursor: another one that read the same page finds it moved and does nothing.
+INSERT INTO consumer_cursor (consumer, shard, seq) VALUES ($1, $2, $4)
+ON CONFLICT (consumer, shard) DO UPDATE SET seq = $4 WHERE consumer_cursor.seq = $3 RETURNING seq;
+
+-- name: page
+SELECT seq, stream, stream_seq, type, version, at_us, body FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: stream_until
+SELECT stream_seq, type, version, at_us, body FROM event WHERE stream = $1 AND stream_seq > $2 AND stream_seq <= $3 ORDER BY stream_seq LIMIT $4;
