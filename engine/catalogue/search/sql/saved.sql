@@ -25,7 +25,7 @@ SELECT * FROM notice WHERE party = $1 AND id < $2 ORDER BY id DESC LIMIT $3;
 
 -- name: unread
 -- Counted to a bound: a badge shows no more.
-SELECT count(*)::int FROM (SELECT 1 FROM notice WHERE party = $1 AND read_at_us IS NULL LIMIT $2) AS some;
+SELECT count(*)::int FROM (SELECT 1 FROM notice WHERE party = $1 AND read_at_us IS NULL LIMIT $2) AS shown;
 
 -- name: mark_read
 UPDATE notice SET read_at_us = $3 WHERE party = $1 AND id = $2 AND read_at_us IS NULL;
