@@ -352,6 +352,7 @@ def test_exactly_one_length_is_given() -> None:
         ("2026-10-08T10:00", 1, "2026-09-30", True),
         ("2026-02-24T10:00", 2, "2026-02-13", True),
         ("2027-01-05T10:00", 3, "2026-12-30", False),
+        ("2027-01-05T10:00", 5, "2026-12-28", False),  # itself certain, but what lies between is not
     ],
 )
 def test_so_many_working_days_before_an_instant(event: str, working_days: int, last: str, certain: bool) -> None:
