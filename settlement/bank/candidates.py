@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.journal.queries import load_queries
-from settlement.bank.matching import Candidate, Standing, words_of
+from settlement.bank.matching import Candidate, Standing, digits_of, words_of
 from settlement.bank.port import Credit
 from settlement.deposits.events import DepositState
 from settlement.deposits.evolving import Deposit
@@ -28,8 +28,8 @@ async def find_candidates(connection: Connection, credit: Credit, names_of: Name
 
     Those named by the sub-account or the purpose are locked until the transaction ends.
     """
-    words = list(words_of(credit.purpose))
-    rows = await connection.fetch(QUERIES["deposits_meant"], credit.virtual_account, words)
+    words = [form for word in words_of(credit.purpose) for form in dict.fromkeys((word, word.lower(), word.upper()))]
+    rows = await connection.fetch(QUERIES["deposits_meant"], digits_of(credit.virtual_account), words)
     if not rows:
         booked_us = credit.booked_at_us
         rows = await connection.fetch(

@@ -106,6 +106,9 @@ DELETE FROM bank_nonce WHERE seen_at_us < $1;
 -- name: find_line
 SELECT key FROM bank_statement_line WHERE key = $1;
 
+-- name: statement_of_file
+SELECT id FROM bank_statement WHERE file_digest = $1;
+
 -- name: insert_statement
 INSERT INTO bank_statement (file_digest, file_name, layout, first_day, last_day, opening_fen, closing_fen, lines, imported_at_us, actor)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id;
@@ -151,6 +154,11 @@ SELECT p.order_id, p.amount_fen, p.booked_at_us, p.bank_ref FROM payout p
 WHERE p.state = 'settled' AND p.booked_at_us < $1
     AND NOT EXISTS (SELECT FROM bank_event e WHERE e.order_id = p.order_id AND e.kind = 'payout' AND e.state = 'settled')
 ORDER BY p.booked_at_us, p.order_id LIMIT $2;
+
+-- name: sum_settled_without_news
+SELECT coalesce(sum(p.amount_fen), 0)::bigint FROM payout p
+WHERE p.state = 'settled' AND p.booked_at_us < $1
+    AND NOT EXISTS (SELECT FROM bank_event e WHERE e.order_id = p.order_id AND e.kind = 'payout' AND e.state = 'settled');
 
 -- name: not_on_statement
 -- Events in the books booked before an instant that no statement shows.

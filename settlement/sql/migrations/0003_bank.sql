@@ -71,7 +71,7 @@ CREATE TABLE bank_exception_act (
 
 CREATE TABLE bank_statement (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    file_digest bytea NOT NULL CHECK (length(file_digest) = 32),
+    file_digest bytea NOT NULL UNIQUE CHECK (length(file_digest) = 32), -- the same file is one statement
     file_name text NOT NULL CHECK (length(file_name) <= 200),
     layout text NOT NULL,
     first_day date NOT NULL,
