@@ -16,7 +16,7 @@ import msgspec
 
 from engine.journal import embedded
 from engine.journal.migrations import JOURNAL_MIGRATIONS, migrate
-from gateway import calendar_command
+from gateway import calendar_command, ledger_command
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.audit import CONSOLE, Origin
 from gateway.accounts.identities import Identities
@@ -24,6 +24,7 @@ from gateway.accounts.model import ACCOUNT_MIGRATIONS, Account, Role, Scope
 from gateway.accounts.passwords import Passwords
 from gateway.config import Config, read_config
 from gateway.errors import Code, Refused
+from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
 HERE: Final = Origin(CONSOLE, "local")
 PAGE: Final = 200
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         acts.add_parser(act, help=text).add_argument("login")
     calendar_command.add_arguments(acts.add_parser("calendar", help="holiday tables: what is in use, check a new one"))
+    ledger_command.add_arguments(acts.add_parser("ledger", help="trial balance, statements"))
     listing = acts.add_parser("list", help="list accounts, one JSON object a line")
     listing.add_argument("--role", choices=[role.value for role in Role])
 
@@ -61,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
     if options.act == "calendar":
         return calendar_command.run(options, read_config())
     try:
+        if options.act == "ledger":
+            return asyncio.run(_ask_ledger(options, read_config()))
         asyncio.run(_run(options, read_config()))
     except Refused as refused:
         facts = " ".join(f"{name}={value}" for name, value in refused.data.items())
@@ -83,6 +87,13 @@ async def _run(options: argparse.Namespace, config: Config) -> None:
             if account is None:
                 raise Refused(Code.NOT_FOUND)
             await _change(accounts, account, options)
+
+
+async def _ask_ledger(options: argparse.Namespace, config: Config) -> int:
+    async with _address(config) as dsn:
+        await migrate(dsn, [JOURNAL_MIGRATIONS, SETTLEMENT_MIGRATIONS])
+        async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
+            return await ledger_command.run(options, pool)
 
 
 async def _create_account(accounts: Accounts, options: argparse.Namespace) -> None:

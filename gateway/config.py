@@ -118,6 +118,11 @@ class Config(BaseModel):
         description="Virus scanner for attachments: program and arguments, the file's path is added as the last one;"
         " exit 0 is clean, 1 infected (`clamdscan --no-summary --fdpass`). Empty: files are served unscanned, and say so.",
     )
+    virtual_account_prefix: str = Field(
+        "990001",
+        pattern=r"^[0-9]{4,12}$",
+        description="Digits of the range of sub-account numbers that the bank gave the market; every deposit has one of them.",
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."

@@ -50,6 +50,7 @@ from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
 from gateway.services import Services
+from gateway.settling import add_money_gauges, build_settling, settling_work
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
 SWEEP_S: Final = 600.0
@@ -266,12 +267,14 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
             now_us=engine.clock.now_us,
         ),
         live=live,
+        settling=build_settling(pool, config, lambda: calendar, engine.clock.now_us),
         signing_key=key,
         metrics=metrics,
         request_budgets=Budgets(Rate.per_second(config.requests_per_second, burst=config.requests_burst)),
         draining=asyncio.Event(),
     )
     _add_gauges(services)
+    add_money_gauges(metrics, services.settling.counted)
     for work in (
         hall.follow,
         identities.follow,
@@ -281,6 +284,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         partial(_rescan, services.attachments),
     ):
         _follow(stack, work)
+    for work_of_money in settling_work(services.settling):
+        _follow(stack, work_of_money)
     return services
 
 

@@ -23,6 +23,7 @@ from gateway.desk.drafts import Drafts
 from gateway.http.metrics import Metrics
 from gateway.http.rates import Budgets
 from gateway.live.edge import LiveEdge
+from gateway.settling import Settling
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Services:
     attachments: Attachments
     live: LiveEdge
     """All live connections; also keeps the bid budgets of accounts."""
+    settling: Settling
+    """Ledger, deposits and payouts."""
     signing_key: Ed25519PrivateKey
     metrics: Metrics
     request_budgets: Budgets

@@ -16,6 +16,7 @@ from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
 from engine.journal.reader import Reader
+from settlement.verification import MoneyVerdict, verify_money
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,12 +27,14 @@ def main(arguments: Sequence[str]) -> int:
     if not options.database:
         print("ortoo verify: say which log: --database URL, or --receipt FILE", file=sys.stderr)
         return 2
-    verdict = asyncio.run(_verify_database(options))
+    verdict, money = asyncio.run(_verify_database(options))
+    verdict.findings += money.findings
     for finding in verdict.findings:
         print(f"BAD  {finding.place}: {finding.problem}")
     print(
         f"{'clean' if verdict.clean else 'NOT CLEAN'}: {verdict.events} events, {verdict.lots} lots,"
-        f" {verdict.snapshots} snapshots, {verdict.checkpoints} checkpoints"
+        f" {verdict.snapshots} snapshots, {verdict.checkpoints} checkpoints,"
+        f" {money.entries} ledger entries, {money.deposits} deposits"
     )
     return 0 if verdict.clean else 1
 
@@ -64,13 +67,20 @@ def _verify_receipt(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def _verify_database(options: argparse.Namespace) -> Verdict:
+async def _verify_database(options: argparse.Namespace) -> tuple[Verdict, MoneyVerdict]:
     checkpoints, findings = _read_checkpoints(options)
     async with asyncpg.create_pool(options.database, min_size=1, max_size=2) as pool:
         reader = Reader(pool)
         verdict = await verify_log(reader.shard_page, reader.snapshots(), checkpoints, _progress)
+        money = await verify_money(pool) if await _holds_money(pool) else MoneyVerdict([])
     verdict.findings[:0] = findings
-    return verdict
+    return verdict, money
+
+
+async def _holds_money(pool: asyncpg.Pool) -> bool:
+    """Tell whether this database has a ledger; one of an older version has none."""
+    found: bool = await pool.fetchval("SELECT to_regclass('ledger_entry') IS NOT NULL")
+    return found
 
 
 def _read_checkpoints(options: argparse.Namespace) -> tuple[list[Checkpoint], list[Finding]]:

@@ -137,6 +137,11 @@ class Payouts:
         self._listeners: list[Listener] = []
         self._wake = asyncio.Event()
 
+    def connect(self, bank: Bank) -> None:
+        """Send through this bank from now on."""
+        self._bank = bank
+        self._wake.set()
+
     def subscribe(self, listener: Listener) -> None:
         """Tell somebody, in the same transaction, what became of orders."""
         self._listeners.append(listener)

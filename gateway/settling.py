@@ -1,0 +1,93 @@
+"""The money's part of a running market: ledger, deposits, payouts, their workers and their figures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import asyncpg
+
+from engine.calendar import Calendar
+from gateway.accounts.model import UNREACHABLE
+from gateway.config import Config
+from gateway.http.metrics import Metrics
+from settlement.deposits.deposits import Deposits, Figures, Payee, no_account
+from settlement.ledger.book import Ledger
+from settlement.payouts.payouts import PayoutFigures, Payouts
+
+FIGURES_S: Final = 10.0
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Counted:
+    """The figures of the last count."""
+
+    deposits: Figures = field(default_factory=Figures)
+    payouts: PayoutFigures = field(default_factory=PayoutFigures)
+
+
+@dataclass(frozen=True)
+class Settling:
+    """The money's parts. `counted` is refreshed every ten seconds."""
+
+    ledger: Ledger
+    payouts: Payouts
+    deposits: Deposits
+    counted: Counted
+
+
+def build_settling(
+    pool: asyncpg.Pool,
+    config: Config,
+    calendar: Callable[[], Calendar],
+    now_us: Callable[[], int],
+    verified_account: Callable[[str], Awaitable[Payee | None]] = no_account,
+) -> Settling:
+    """Return the parts. Nothing is sent before a bank is connected (`Payouts.connect`)."""
+    payouts = Payouts(pool, now_us=now_us)
+    deposits = Deposits(
+        pool,
+        payouts,
+        calendar=calendar,
+        virtual_prefix=config.virtual_account_prefix,
+        verified_account=verified_account,
+        now_us=now_us,
+    )
+    return Settling(Ledger(pool), payouts, deposits, Counted())
+
+
+def settling_work(settling: Settling) -> list[Work]:
+    """Return what runs for ever: clocks of deposits, orders to the bank, figures."""
+    return [settling.deposits.run, settling.payouts.run, partial(_count, settling)]
+
+
+async def _count(settling: Settling) -> None:
+    while True:
+        try:
+            settling.counted.deposits = await settling.deposits.figures()
+            settling.counted.payouts = await settling.payouts.figures()
+        except UNREACHABLE:
+            log.warning("money_not_counted")
+        await asyncio.sleep(FIGURES_S)
+
+
+def add_money_gauges(metrics: Metrics, counted: Counted) -> None:
+    """Add what is held, overdue and failing; sums and counts only (P6)."""
+    metrics.gauge("ortoo_deposits_held_fen", "Sum of held deposits, fen.", lambda: counted.deposits.held_fen)
+    metrics.gauge("ortoo_deposits_overdue", "Releases past their clock.", lambda: counted.deposits.overdue)
+    metrics.gauge(
+        "ortoo_deposits_waiting",
+        "Deposits that wait for an operator: payer, appeal or holiday table.",
+        lambda: counted.deposits.payer + counted.deposits.appeals + counted.deposits.uncertain,
+    )
+    metrics.gauge("ortoo_payouts_failing", "Orders that the bank could not pay.", lambda: counted.payouts.failed)
+    metrics.gauge("ortoo_payouts_unanswered", "Orders asked for 3 times.", lambda: counted.payouts.unanswered)
+    metrics.gauge("ortoo_payouts_under_way", "Orders not booked yet.", lambda: counted.payouts.under_way)
