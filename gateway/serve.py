@@ -26,11 +26,13 @@ from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.attachments import Attachments
 from engine.catalogue.codes.calendar_data import CalendarInvalid, load_calendar
 from engine.catalogue.hall import CATALOGUE_MIGRATIONS, Hall
+from engine.catalogue.listings.index import ListingIndex
 from engine.journal import embedded
 from engine.journal.log import JournalUnavailable
 from engine.journal.migrations import JOURNAL_MIGRATIONS, MigrationChanged, migrate
 from engine.journal.reader import Reader
 from engine.runtime.engine import Engine, EngineSettings
+from engine.runtime.handover import HandOver
 from engine.runtime.writer import WriterLimits
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
@@ -233,6 +235,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     metrics = Metrics()
     engine = Engine(
         EngineSettings(dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max)),
+        lambda: calendar,
         on_commit=metrics.commit,
         on_fenced=on_fenced,
     )
@@ -243,9 +246,13 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     accounts = Accounts(pool, identities, passwords, session_hours=config.session_hours)
     hall = Hall(pool, engine.load)
     engine.subscribe(hall.notice)
+    listings = ListingIndex(pool, engine.listings.load)
+    engine.listings.subscribe(listings.notice)
+    hand_over = HandOver(engine, calendar)
     await engine.start()
     stack.push_async_callback(engine.stop)
     await hall.catch_up()
+    await listings.catch_up()
     live = _live_edge(config, engine, Reader(pool), identities)
     services = Services(
         config=config,
@@ -253,6 +260,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         engine=engine,
         reader=Reader(pool),
         hall=hall,
+        listings=listings,
         calendar=calendar,
         accounts=accounts,
         admissions=Admissions(pool),
@@ -277,6 +285,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     add_money_gauges(metrics, services.settling.counted)
     for work in (
         hall.follow,
+        listings.follow,
+        hand_over.follow,
         identities.follow,
         metrics.watch_loop,
         partial(_sweep, accounts),

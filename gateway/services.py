@@ -14,6 +14,7 @@ from engine.catalogue.achievements.confidentiality import Confidentiality
 from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.attachments import Attachments
 from engine.catalogue.hall import Hall
+from engine.catalogue.listings.index import ListingIndex
 from engine.journal.reader import Reader
 from engine.runtime.engine import Engine
 from gateway.accounts.accounts import Accounts
@@ -35,6 +36,7 @@ class Services:
     engine: Engine
     reader: Reader
     hall: Hall
+    listings: ListingIndex
     calendar: Calendar
     """Statutory days as of the start; deadlines counted by another version are counted again."""
     accounts: Accounts

@@ -14,7 +14,7 @@ from engine.evidence.checkpoints import Checkpoint
 from engine.journal.codec import decode_event, decode_state, encode_state
 from engine.journal.digests import chain_digest, content_digest, first_digest, header_bytes
 from engine.journal.records import Record
-from engine.journal.streams import LOTS, kind_of
+from engine.journal.streams import LISTINGS, LOTS, kind_of
 from engine.values import ALL_SHARDS, InstantUs
 
 ReadShard = Callable[[int, int], Awaitable[list[Record]]]
@@ -161,6 +161,7 @@ async def verify_log(
             )
         )
     verdict.lots = sum(stream.kind is LOTS for stream in walk.streams.values())
+    verdict.listings = sum(stream.kind is LISTINGS for stream in walk.streams.values())
     return verdict
 
 

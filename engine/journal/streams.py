@@ -13,7 +13,13 @@ from engine.rules.auction.commands import Subject
 from engine.rules.auction.evolving import evolve as evolve_lot
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Closing, Reserve, Terms
-from engine.values import SubjectId, shard_of
+from engine.rules.listing import state as listing
+from engine.rules.listing import terms as listing_terms
+from engine.rules.listing.commands import ListedSubject
+from engine.rules.listing.evolving import evolve as evolve_listing
+from engine.values import SubjectId, shard_of, shard_of_listing
+
+LISTING_STREAM: Final = "listing/"
 
 
 def _shape(*classes: type[Struct]) -> str:
@@ -50,7 +56,29 @@ LOTS: Final = StreamKind(
     shard_of=shard_of,
     evolve=evolve_lot,
 )
-KINDS: Final = (LOTS,)
+LISTINGS: Final = StreamKind(
+    prefix=LISTING_STREAM,
+    state=listing.ListingState,
+    shape=_shape(
+        listing.ListingState,
+        listing.Intent,
+        listing.Offer,
+        listing.Taking,
+        listing.Deal,
+        ListedSubject,
+        listing_terms.ListingTerms,
+        listing_terms.DepositTerms,
+        listing_terms.ExtensionTerms,
+        listing_terms.OfferTerms,
+        listing_terms.SessionTerms,
+        listing_terms.StateAsset,
+        listing_terms.OpenLicenceTerms,
+    ),
+    live_query="live_listings",
+    shard_of=shard_of_listing,
+    evolve=evolve_listing,
+)
+KINDS: Final = (LOTS, LISTINGS)
 
 
 def kind_of(stream: str) -> StreamKind | None:

@@ -13,15 +13,16 @@ from typing import Any, Final
 from msgspec import Struct
 
 from engine.bus.local import LotEnvelope, LotListener
+from engine.calendar import Calendar
 from engine.evidence.receipts import Receipt
 from engine.journal.log import JournalUnavailable
 from engine.rules.auction.commands import Command
 from engine.rules.auction.state import LotState
 from engine.runtime.clock import SteadyClock
 from engine.runtime.lane import Lane, Process
-from engine.runtime.rulebook import LOT_RULES
+from engine.runtime.rulebook import LOT_RULES, listing_rules
 from engine.runtime.writer import FencedOut, Writer, WriterLimits
-from engine.values import SHARDS, InstantUs, LotId
+from engine.values import LISTING_SHARDS, SHARDS, InstantUs, LotId
 
 BEAT_S: Final = 0.2
 ALIVE_EVERY_BEATS: Final = 5
@@ -44,6 +45,7 @@ class Engine:
     def __init__(
         self,
         settings: EngineSettings,
+        calendar: Callable[[], Calendar],
         *,
         on_commit: Callable[[int, float], None] = lambda rows, seconds: None,
         on_fenced: Callable[[], None] = lambda: None,
@@ -61,7 +63,8 @@ class Engine:
             on_commit=on_commit,
         )
         self._lots = Lane(LOT_RULES, range(SHARDS), process)
-        self._lanes: tuple[Lane[Any, Any, Any], ...] = (self._lots,)
+        self.listings = Lane(listing_rules(calendar), LISTING_SHARDS, process)
+        self._lanes: tuple[Lane[Any, Any, Any], ...] = (self._lots, self.listings)
         self._last_beat_us = self.clock.now_us()
         self._tasks: list[asyncio.Task[None]] = []
         self._first_serving = asyncio.Event()

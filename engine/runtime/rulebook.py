@@ -8,7 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from engine.journal.streams import LOTS, StreamKind
+from engine.calendar import Calendar
+from engine.journal.streams import LISTINGS, LOTS, StreamKind
 from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import Command, ReachDeadline, RecordOutage
 from engine.rules.auction.deciding import decide
@@ -16,6 +17,12 @@ from engine.rules.auction.events import Event
 from engine.rules.auction.evolving import evolve
 from engine.rules.auction.groups import group_shifts
 from engine.rules.auction.state import LotState
+from engine.rules.listing import commands as listing_commands
+from engine.rules.listing.closing import next_deadline as next_listing_deadline
+from engine.rules.listing.deciding import decide as decide_listing
+from engine.rules.listing.events import ListingEvent
+from engine.rules.listing.evolving import evolve as evolve_listing
+from engine.rules.listing.state import ListingState
 from engine.rules.rejections import Reject
 from engine.values import InstantUs, group_of
 
@@ -83,3 +90,20 @@ LOT_RULES: Rulebook[Command, Event, LotState] = Rulebook(
     group_of=group_of,
     consequences=group_shifts,
 )
+
+
+def listing_rules(
+    calendar: Callable[[], Calendar],
+) -> Rulebook[listing_commands.ListingCommand, ListingEvent, ListingState]:
+    """Return the rules of listings, counting statutory days by the calendar in force at each decision."""
+    return Rulebook(
+        kind=LISTINGS,
+        no_such=Reject.NO_SUCH_LISTING,
+        decide=lambda state, listing_id, command, at_us: decide_listing(state, listing_id, command, at_us, calendar()),
+        evolve=evolve_listing,
+        next_deadline=next_listing_deadline,
+        reach_deadline=lambda due_us: listing_commands.ReachDeadline(due_us=due_us),
+        outage=lambda from_us, to_us: listing_commands.RecordOutage(from_us=from_us, to_us=to_us),
+        group_of=str,
+        consequences=lambda before, event, seq, others: (),
+    )

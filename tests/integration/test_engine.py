@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pytest
 
+from engine.catalogue.codes.calendar_data import load_calendar
 from engine.evidence.receipts import Outcome, Receipt
 from engine.evidence.verification import verify_log
 from engine.journal import embedded
@@ -33,7 +34,7 @@ class Desk:
 
     def __init__(self, dsn: str, **limits: int) -> None:
         self.dsn = dsn
-        self.engine = Engine(EngineSettings(dsn=dsn, limits=WriterLimits(**limits), stall_us=30_000_000))
+        self.engine = Engine(EngineSettings(dsn=dsn, limits=WriterLimits(**limits), stall_us=30_000_000), load_calendar)
 
     async def say(self, lot: str, command: Command, actor: str = "op", command_id: bytes | None = None) -> Receipt:
         return await self.engine.ask(

@@ -199,7 +199,7 @@ def _listing_values(state: ListingState) -> tuple[object, ...]:
 
 
 def _listing_row(row: asyncpg.Record) -> ListingRow:
-    special = {
+    special: dict[str, Any] = {
         "price": None if row["price"] is None else str(int(row["price"])),
         "ends_at_us": None if row["ends_at_us"] == NO_END_US else row["ends_at_us"],
     }

@@ -31,6 +31,8 @@ class ListedSubject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     defects_zh: str = ""
     defects_en: str = ""
     payment: str = "ONE_TIME"
+    relists: str = ""
+    """The listing whose failed or defaulted round this one follows, empty for none."""
     demonstration: bool = False
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from engine.rules.listing.commands import ListedSubject, SessionOutcome, Side
 from engine.rules.listing.terms import ListingTerms
-from engine.values import Amount, InstantUs, LotId, PartyId
+from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 
 
 class DealWay(StrEnum):
@@ -33,7 +33,8 @@ class EndReason(StrEnum):
 
     NO_BUYER = "no_buyer"
     SESSION_PASSED = "session_passed"
-    SOLD_OUT = "sold_out"
+    SUSPENDED_TOO_LONG = "suspended_too_long"
+    """The obstacle was not removed within the longest suspension."""
     TOO_LONG = "too_long"
     """Longer on the market than the terms allow: value and disclose anew."""
 
@@ -94,6 +95,8 @@ class ListingPublished(Struct, frozen=True, kw_only=True):
     discloses_until_us: InstantUs | None
     certain: bool
     calendar_version: str
+    working_days: int = 0
+    """Length of the period, counted from this event; 0 without a period."""
 
 
 class PriceChanged(Struct, frozen=True, kw_only=True):
@@ -106,6 +109,7 @@ class PriceChanged(Struct, frozen=True, kw_only=True):
     discloses_until_us: InstantUs | None
     certain: bool
     calendar_version: str
+    working_days: int = 0
 
 
 class ListingRevised(Struct, frozen=True, kw_only=True):
@@ -119,6 +123,7 @@ class ListingRevised(Struct, frozen=True, kw_only=True):
     discloses_until_us: InstantUs | None
     certain: bool
     calendar_version: str
+    working_days: int = 0
 
 
 class ListingSuspended(Struct, frozen=True, kw_only=True):
@@ -136,24 +141,36 @@ class ListingResumed(Struct, frozen=True, kw_only=True):
     decides_at_us: InstantUs | None
     certain: bool
     calendar_version: str
+    shift_us: DurationUs = DurationUs(0)
+    """How long the clock stood still: by so much every answer and deposit falls due later."""
+    counted_from_us: InstantUs | None = None
+    working_days: int = 0
+    """The period in force (disclosure or decision) is counted as so many working days from that instant."""
 
 
 class PeriodLengthened(Struct, frozen=True, kw_only=True):
-    """An extension cycle began (延牌), or an outage was made up for."""
+    """An extension cycle began (延牌), or an outage was made up for. Instants are those in force now, None for what there is not."""
 
     cause: LengthenCause
     cycle: int
-    discloses_until_us: InstantUs
+    discloses_until_us: InstantUs | None
     certain: bool
     calendar_version: str
+    decides_at_us: InstantUs | None = None
+    due_not_before_us: InstantUs | None = None
+    """After an outage: no answer, no deposit and no end of a suspension falls due earlier."""
+    counted_from_us: InstantUs | None = None
+    working_days: int = 0
+    """The period in force was counted as so many working days from that instant."""
 
 
 class PeriodRecounted(Struct, frozen=True, kw_only=True):
-    """The official calendar for the period's end came out."""
+    """The official calendar for the period's end came out. A period never becomes shorter by it."""
 
-    discloses_until_us: InstantUs
+    discloses_until_us: InstantUs | None
     certain: bool
     calendar_version: str
+    decides_at_us: InstantUs | None = None
 
 
 class IntakeClosed(Struct, frozen=True, kw_only=True):
@@ -162,6 +179,8 @@ class IntakeClosed(Struct, frozen=True, kw_only=True):
     decides_at_us: InstantUs
     certain: bool
     calendar_version: str
+    counted_from_us: InstantUs | None = None
+    working_days: int = 0
 
 
 class IntentRegistered(Struct, frozen=True, kw_only=True):
@@ -265,7 +284,9 @@ class SessionOrdered(Struct, frozen=True, kw_only=True):
 
 
 class SessionRecorded(Struct, frozen=True, kw_only=True):
-    """The session ended; a deal follows as an event of its own."""
+    """The session ended. Sold: a deal follows as an event of its own. Passed: its bidders' deposits go back. Voided: the
+    listing is suspended with its buyers until the operator resumes it, which orders another session, or terminates it.
+    """
 
     lot_id: LotId
     outcome: SessionOutcome
@@ -284,6 +305,8 @@ class DealStruck(Struct, frozen=True, kw_only=True):
     seat_no: int | None
     sign_by_us: InstantUs
     rule_version: str
+    offer_no: int | None = None
+    """The offer that was accepted, itself or by its counter-offer."""
 
 
 class DealSigned(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from engine.rules.decisions import Refusal
-from engine.rules.listing.commands import ListedSubject
+from engine.rules.listing.commands import ListedSubject, SessionOutcome
 from engine.rules.listing.events import DealWay, EndReason, ListingEvent
 from engine.rules.listing.terms import ListingTerms
 from engine.values import Amount, InstantUs, ListingId, LotId, PartyId
@@ -64,11 +64,20 @@ class IntentPhase(StrEnum):
     LAPSED = "lapsed"
     WITHDRAWN = "withdrawn"
     DISQUALIFIED = "disqualified"
+    WON = "won"
+    """His deal was struck; the deal says what becomes of his deposit."""
+    UNSUCCESSFUL = "unsuccessful"
+    """Another bought, the price changed or the listing ended; a held deposit goes back."""
 
     @property
     def is_open(self) -> bool:
         """Somebody still has to act before the buyer is in or out."""
         return self in _OPEN_INTENTS
+
+    @property
+    def is_live(self) -> bool:
+        """Open, or admitted and not yet decided."""
+        return self is IntentPhase.ADMITTED or self in _OPEN_INTENTS
 
 
 _OPEN_INTENTS = frozenset(
@@ -144,6 +153,11 @@ class DealPhase(StrEnum):
     SIGNED = "signed"
     DEFAULTED = "defaulted"
 
+    @property
+    def is_live(self) -> bool:
+        """It takes a seat."""
+        return self is not DealPhase.DEFAULTED
+
 
 class Deal(Struct, frozen=True, kw_only=True):
     """One deal; `no` counts from 1."""
@@ -179,6 +193,9 @@ class ListingState(Struct, frozen=True, kw_only=True):
     discloses_until_us: InstantUs | None = None
     certain: bool = True
     calendar_version: str = ""
+    counted_from_us: InstantUs | None = None
+    counted_days: int = 0
+    """How the period in force (disclosure while LISTED, decision while DECIDING) was counted, to count it again by a newer calendar."""
     cycles: int = 0
     """Extension cycles used in this round."""
     decides_at_us: InstantUs | None = None
@@ -191,12 +208,19 @@ class ListingState(Struct, frozen=True, kw_only=True):
     takings: tuple[Taking, ...] = ()
     deals: tuple[Deal, ...] = ()
     lot_id: LotId | None = None
-    """The session ordered in this round."""
+    """The session ordered last."""
+    session_opens_at_us: InstantUs | None = None
+    session_start_price: Amount | None = None
+    sessions: int = 0
+    """Sessions ordered so far."""
+    session_outcome: SessionOutcome | None = None
     session_winner: PartyId | None = None
     session_price: Amount | None = None
     end_reason: EndReason | None = None
     reason: str = ""
     """Last reason given: return, suspension, withdrawal, termination, refusal."""
+    ending: ListingPhase | None = None
+    """Closed to buyers while deals await signing: the final phase that follows the last of them."""
 
 
 class ListingAccepted(Struct, frozen=True):

@@ -130,7 +130,18 @@ class StateAsset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     least_working_days: int
     """Least disclosure for this price, from the table in configuration."""
     only_price_changed_working_days: int
+    """Length of the new period after a change of the price alone; from configuration."""
+    least_cycle_working_days: int = 5
+    """Least extension cycle (2009 rules art. 20, the template that exchanges copy)."""
     approval_no: str = ""
+
+
+class OpenLicenceTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The announced open-licence statement (专利法 arts. 50-52) that the listing mirrors."""
+
+    statement_no: str
+    fixed_fee_max: Amount | None = None
+    """Greatest fixed fee that the office accepts in a statement; from configuration, with its source there."""
 
 
 class ListingTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,6 +171,7 @@ class ListingTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Licences to give; None without limit (plain and open licences only)."""
     seat_method: SeatMethod = SeatMethod.FIRST_COME
     offers: OfferTerms | None = None
+    open_licence: OpenLicenceTerms | None = None
     foreign_blocked: bool = False
     """Restricted-export technology without a letter of intent on file (技术进出口管理条例 art. 33)."""
     state_asset: StateAsset | None = None
@@ -168,6 +180,9 @@ class ListingTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sign_working_days: int = 5
     suspension_max_us: DurationUs = DurationUs(30 * 86_400 * 1_000_000)
     rest_after_suspension_working_days: int = 10
+    """State assets: least rest of the period after a suspension (2009 rules arts. 22-23)."""
+    total_after_suspension_working_days: int = 20
+    """State assets: least length of the whole period if it was suspended (same)."""
     outage_max_us: DurationUs = DurationUs(4 * 3_600 * 1_000_000)
     """An outage longer than this, or over the end of a period, lengthens the period."""
     longest_us: DurationUs = DurationUs(365 * 86_400 * 1_000_000)

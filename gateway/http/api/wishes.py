@@ -200,7 +200,7 @@ class TermsWish(Wish):
         converted = ("closing", "increment", "start_price", "reserve", "currency")
         return t.Terms(
             closing=self.closing.closing(),
-            increment=_increment(self.increment),
+            increment=increment_terms(self.increment),
             start_price=Amount(int(self.start_price)),
             reserve=None if self.reserve is None else t.Reserve(Amount(int(self.reserve.amount)), self.reserve.public),
             currency=Currency(self.currency.code, self.currency.exponent),
@@ -209,7 +209,8 @@ class TermsWish(Wish):
         )
 
 
-def _increment(wish: FixedIncrementWish | PercentIncrementWish | LadderIncrementWish) -> t.Increment:
+def increment_terms(wish: FixedIncrementWish | PercentIncrementWish | LadderIncrementWish) -> t.Increment:
+    """Return the engine's form of an increment."""
     match wish:
         case FixedIncrementWish(step=step):
             return t.FixedIncrement(Amount(int(step)))

@@ -15,6 +15,7 @@ import asyncpg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from engine.catalogue.codes.calendar_data import load_calendar
 from engine.journal.reader import Reader
 from engine.rules.auction.commands import AdmitBidder, Command, PublishLot, Subject
 from engine.rules.auction.terms import Closing, FixedIncrement, Terms
@@ -34,7 +35,7 @@ SETTINGS = LiveSettings(frames=PLENTY, refusals=PLENTY, bids=PLENTY)
 @asynccontextmanager
 async def running(dsn: str) -> AsyncIterator[tuple[int, Engine, Reader]]:
     """Open the door of a market over this database."""
-    engine = Engine(EngineSettings(dsn=dsn))
+    engine = Engine(EngineSettings(dsn=dsn), load_calendar)
     await engine.start()
     async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
         reader = Reader(pool)
