@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalogue.codes.calendar_data import PACKAGED, load_calendar
+from engine.catalogue.codes.calendar_data import PACKAGED, CalendarInvalid, load_calendar
 from gateway.cli import main
+from gateway.serve import CANNOT_RUN, running
+from tests.gateway.conftest import market_config
 
 
 @pytest.fixture
@@ -66,3 +68,17 @@ def test_a_broken_table_is_an_error_and_a_reason(capsys, tmp_path, content):
     assert "2027.json" in capsys.readouterr().err
     assert main(["admin", "calendar", "check", str(tmp_path / "2028.json")]) == 1
     assert "2028.json" in capsys.readouterr().err
+
+
+async def test_a_market_counts_by_the_operator_s_tables(fresh_database, tmp_path, notice):
+    config = market_config(fresh_database, tmp_path / "var", calendar_dir=notice.parent)
+    async with running(config) as services:
+        assert services.calendar == load_calendar(notice.parent)
+
+
+async def test_a_market_with_a_broken_table_does_not_start(fresh_database, tmp_path):
+    (tmp_path / "2027.json").write_text("{", encoding="utf-8")
+    with pytest.raises(CalendarInvalid, match=r"2027\.json"):
+        async with running(market_config(fresh_database, tmp_path / "var", calendar_dir=tmp_path)):
+            pass
+    assert issubclass(CalendarInvalid, CANNOT_RUN)
