@@ -81,6 +81,8 @@ def public_row(state: ListingState, at_us: InstantUs, event: e.ListingEvent) -> 
     if isinstance(event, e.DealDefaulted):
         # Why somebody did not sign is between the parties and the market.
         return _row(state, at_us, event, number=event.deal_no, text=event.side.value)
+    if isinstance(event, e.DealSigned):
+        return _row(state, at_us, event, number=event.deal_no)
     if type(event) not in _PUBLIC:
         return None
     return _row(state, at_us, event, **_plain(event))
@@ -134,7 +136,7 @@ _INSTANTS = ("discloses_until_us", "decides_at_us", "until_us", "opens_at_us", "
 def _plain(event: e.ListingEvent) -> dict[str, Any]:
     """Return what a line says of an event besides whose it is."""
     number_field = "deal_no" if hasattr(event, "deal_no") else next((n for n in _NUMBERS if hasattr(event, n)), "")
-    amounts = (getattr(event, name, None) for name in ("price", "amount", "deposit", "cost"))
+    amounts = (getattr(event, name, None) for name in ("price", "amount", "deposit"))
     texts = (getattr(event, name, "") for name in ("reason", "cause", "reject", "outcome", "contract_ref", "by"))
     instants = (getattr(event, name, None) for name in _INSTANTS)
     amount = next((amount for amount in amounts if amount is not None), None)
