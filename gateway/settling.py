@@ -16,6 +16,7 @@ from gateway.accounts.model import UNREACHABLE
 from gateway.config import Config
 from gateway.http.metrics import Metrics
 from settlement.deposits.deposits import Deposits, Figures, Payee, no_account
+from settlement.following import Following
 from settlement.ledger.book import Ledger
 from settlement.payouts.payouts import PayoutFigures, Payouts
 
@@ -41,6 +42,7 @@ class Settling:
     ledger: Ledger
     payouts: Payouts
     deposits: Deposits
+    following: Following
     counted: Counted
 
 
@@ -61,12 +63,16 @@ def build_settling(
         verified_account=verified_account,
         now_us=now_us,
     )
-    return Settling(Ledger(pool), payouts, deposits, Counted())
+    following = Following(pool, deposits, calendar=calendar)
+    return Settling(Ledger(pool), payouts, deposits, following, Counted())
 
 
 def settling_work(settling: Settling) -> list[Work]:
-    """Return what runs for ever: clocks of deposits, orders to the bank, figures."""
-    return [settling.deposits.run, settling.payouts.run, partial(_count, settling)]
+    """Return what runs for ever: the consumer of the listings' log, clocks of deposits, orders to the bank, figures.
+
+    Telling the engine (`settlement.deposits.telling.Telling`) is started by whoever can ask the engine.
+    """
+    return [settling.following.run, settling.deposits.run, settling.payouts.run, partial(_count, settling)]
 
 
 async def _count(settling: Settling) -> None:

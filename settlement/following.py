@@ -17,6 +17,7 @@ import asyncpg
 from engine.calendar import Calendar, period_end
 from engine.journal.codec import decode_event
 from engine.journal.queries import load_queries
+from engine.rules.listing.evolving import evolve as evolve_listing
 from engine.rules.listing.state import ListingState
 from engine.values import LISTING_SHARDS, InstantUs, ListingId
 from settlement import listing_effects as fx
@@ -40,7 +41,12 @@ class Following:
     """The consumer."""
 
     def __init__(
-        self, pool: asyncpg.Pool, deposits: Deposits, evolve: Evolve, *, calendar: Callable[[], Calendar]
+        self,
+        pool: asyncpg.Pool,
+        deposits: Deposits,
+        *,
+        calendar: Callable[[], Calendar],
+        evolve: Evolve = evolve_listing,
     ) -> None:
         self._pool = pool
         self._deposits = deposits
@@ -151,18 +157,13 @@ class Following:
                 return [await deposits.convert(one, effect.deal_ref, key=key, on=connection)]
             case fx.Forfeit():
                 return [await self._forfeit(connection, effect, key, at_us)]
-            case fx.GiveBack():
-                undone = await deposits.undo_conversion(one, effect.reason, key=f"{key}:undo", on=connection)
-                if isinstance(undone, Refused):
-                    return [undone]
-                return [await deposits.schedule_release(one, at_us, "seller_default", key=key, on=connection)]
 
     async def _forfeit(self, connection: Connection, effect: fx.Forfeit, key: str, at_us: InstantUs) -> Outcome:
         until_us = at_us
         if effect.appeal_working_days:
             until_us = period_end(self._calendar(), at_us, working_days=effect.appeal_working_days).ends_at_us
         return await self._deposits.propose_forfeit(
-            effect.deposit_id, effect.reason or "buyer_default", until_us, recorded_earlier=True, key=key, on=connection
+            effect.deposit_id, effect.reason, until_us, note=effect.note, recorded_earlier=True, key=key, on=connection
         )
 
 

@@ -5,27 +5,19 @@ The deposit of an intent has the id `<listing>.<intent number>`, so that everybo
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Final
 
 from msgspec import Struct
 
 from engine.rules.listing import events as le
-from engine.rules.listing.commands import Side
+from engine.rules.listing.deposits import converted_by, forfeited_by, no_longer_due, released_by
 from engine.rules.listing.state import Intent, IntentPhase, ListingPhase, ListingState
 from engine.rules.listing.terms import ReleaseClock
 from engine.values import ListingId
 from settlement.deposits.terms import DepositTerms
 
 LISTING_STREAM: Final = "listing/"
-_OUT: Final = frozenset(
-    {
-        IntentPhase.REFUSED,
-        IntentPhase.LAPSED,
-        IntentPhase.WITHDRAWN,
-        IntentPhase.DISQUALIFIED,
-        IntentPhase.UNSUCCESSFUL,
-    }
-)
 
 
 class Require(Struct, frozen=True, kw_only=True):
@@ -65,26 +57,38 @@ class Forfeit(Struct, frozen=True, kw_only=True):
 
     deposit_id: str
     reason: str
+    note: str
     appeal_working_days: int
 
 
-class GiveBack(Struct, frozen=True, kw_only=True):
-    """The seller has defaulted: the conversion is undone and the deposit released."""
-
-    deposit_id: str
-    reason: str
-
-
-Effect = Require | MoveDue | Release | Convert | Forfeit | GiveBack
+Effect = Require | MoveDue | Release | Convert | Forfeit
 
 
 def effects_of(before: ListingState | None, event: le.ListingEvent, after: ListingState) -> list[Effect]:
-    """Return what an event changes for the deposits of its listing, in the order of the intents."""
-    known = {} if before is None else {intent.no: intent for intent in before.intents}
+    """Return what an event changes for the deposits of its listing.
+
+    When a deposit goes back, becomes price or is lost is said by engine/rules/listing/deposits.py.
+    """
+    if before is None:
+        return []
     effects: list[Effect] = []
-    for intent in after.intents:
-        effects += _of_intent(known.get(intent.no), intent, before, after)
-    effects += _of_deal(event, after)
+    for was, now in zip_longest(before.intents, after.intents):
+        effects += _asked(was, now, before, after)
+    for no in (*released_by(before, event), *no_longer_due(before, event)):
+        reason = "seller_default" if isinstance(event, le.DealDefaulted) else after.intents[no - 1].phase.value
+        effects.append(Release(deposit_id=deposit_id_of(after.listing_id, no), reason=reason))
+    for no in converted_by(before, event):
+        assert isinstance(event, le.DealSigned), "a deposit becomes price when the contract is signed"
+        deal_ref = f"{LISTING_STREAM}{after.listing_id}#{event.deal_no}"
+        effects.append(Convert(deposit_id=deposit_id_of(after.listing_id, no), deal_ref=deal_ref))
+    for no in forfeited_by(before, event):
+        days = 0 if after.terms.deposit is None else after.terms.deposit.appeal_working_days
+        effects.append(
+            Forfeit(
+                deposit_id=deposit_id_of(after.listing_id, no), reason="buyer_default", note=_note(event),
+                appeal_working_days=days,
+            )
+        )  # fmt: skip
     return effects
 
 
@@ -93,47 +97,27 @@ def deposit_id_of(listing_id: ListingId, intent_no: int) -> str:
     return f"{listing_id}.{intent_no}"
 
 
-def _of_intent(was: Intent | None, now: Intent, before: ListingState | None, after: ListingState) -> list[Effect]:
+def _asked(was: Intent | None, now: Intent, before: ListingState, after: ListingState) -> list[Effect]:
+    """Return what is asked of a buyer: a deposit, or the same deposit at another time."""
+    if now.phase is not IntentPhase.DEPOSIT_DUE or now.deposit is None:
+        return []
+    assert now.due_us is not None, "a deposit that is asked for is due"
     deposit_id = deposit_id_of(after.listing_id, now.no)
-    was_phase = None if was is None else was.phase
-    if now.deposit is None:
+    if was is None or was.phase is not IntentPhase.DEPOSIT_DUE:
+        return [
+            Require(
+                deposit_id=deposit_id, party_id=now.buyer_id, amount_fen=now.deposit, due_at_us=now.due_us,
+                terms=deposit_terms(after),
+            )
+        ]  # fmt: skip
+    stood, stands = (state.phase is ListingPhase.SUSPENDED for state in (before, after))
+    if (was.due_us, stood) == (now.due_us, stands):
         return []
-    if now.phase is IntentPhase.DEPOSIT_DUE:
-        assert now.due_us is not None, "a deposit that is asked for is due"
-        if was_phase is not IntentPhase.DEPOSIT_DUE:
-            return [
-                Require(
-                    deposit_id=deposit_id, party_id=now.buyer_id, amount_fen=now.deposit, due_at_us=now.due_us,
-                    terms=deposit_terms(after),
-                )
-            ]  # fmt: skip
-        assert was is not None, "it was due before"
-        stands, stood = (
-            after.phase is ListingPhase.SUSPENDED,
-            before is not None and before.phase is ListingPhase.SUSPENDED,
-        )
-        if (now.due_us, stands) != (was.due_us, stood):
-            return [MoveDue(deposit_id=deposit_id, due_at_us=now.due_us, paused=stands)]
-        return []
-    if now.phase in _OUT and was_phase not in _OUT:
-        return [Release(deposit_id=deposit_id, reason=now.phase.value)]
-    if now.phase is IntentPhase.WON and was_phase is not IntentPhase.WON:
-        deal = next(deal for deal in reversed(after.deals) if deal.intent_no == now.no)
-        return [Convert(deposit_id=deposit_id, deal_ref=f"{LISTING_STREAM}{after.listing_id}#{deal.no}")]
-    return []
+    return [MoveDue(deposit_id=deposit_id, due_at_us=now.due_us, paused=stands)]
 
 
-def _of_deal(event: le.ListingEvent, after: ListingState) -> list[Effect]:
-    if not isinstance(event, le.DealDefaulted) or event.intent_no is None:
-        return []
-    intent = next((intent for intent in after.intents if intent.no == event.intent_no), None)
-    if intent is None or intent.deposit is None:
-        return []
-    deposit_id = deposit_id_of(after.listing_id, event.intent_no)
-    if event.side is Side.SELLER:
-        return [GiveBack(deposit_id=deposit_id, reason=event.reason)]
-    days = 0 if after.terms.deposit is None else after.terms.deposit.appeal_working_days
-    return [Forfeit(deposit_id=deposit_id, reason=event.reason, appeal_working_days=days)]
+def _note(event: le.ListingEvent) -> str:
+    return event.reason if isinstance(event, le.DealDefaulted) else ""
 
 
 def deposit_terms(listing: ListingState) -> DepositTerms:
