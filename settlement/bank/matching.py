@@ -170,8 +170,6 @@ def _one(credit: Credit, meant: Candidate) -> Judgement:
     reasons = []
     if credit.booked_at_us > meant.due_at_us or meant.standing is Standing.LAPSED:
         reasons.append(Outcome.LATE)
-    if meant.standing is Standing.PAID:
-        reasons.append(Outcome.ALREADY_PAID)
     if not fold_name(credit.payer_name):
         reasons.append(Outcome.PAYER_UNKNOWN)
     elif not is_payer(credit.payer_name, meant.names):
@@ -180,6 +178,8 @@ def _one(credit: Credit, meant: Candidate) -> Judgement:
         reasons.append(Outcome.PART_PAYMENT)
     elif credit.amount_fen > meant.amount_fen:
         reasons.append(Outcome.OVERPAID)
+    if meant.standing is Standing.PAID:
+        reasons.append(Outcome.ALREADY_PAID)  # last: the only reason that depends on what came before
     reasons = reasons or [Outcome.MATCHED]
     return Judgement(
         outcome=reasons[0], reasons=tuple(reasons), deposit_id=meant.deposit_id, candidates=(meant.deposit_id,)
