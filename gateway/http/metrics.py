@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -14,7 +15,9 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 ROWS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 UNMATCHED: Final = "unmatched"
 LAG_EVERY_S: Final = 0.25
-VERBS: Final = frozenset({"bid", "admit", "publish", "pause", "resume", "void", "withdraw"})
+LOT_VERBS: Final = frozenset({"bid", "admit", "publish", "pause", "resume", "void", "withdraw"})
+_LISTING_VERB: Final = re.compile(r"(listing|intent|taking|offer|deal)\.[a-z_]{1,20}")
+"""Verbs of gateway/listings/asking.py."""
 
 
 class Metrics:
@@ -50,7 +53,7 @@ class Metrics:
 
     def command(self, verb: str, outcome: str, seconds: float) -> None:
         """Count a command: outcome is `accepted` or an error code."""
-        assert verb in VERBS, "labels come from a closed set"
+        assert verb in LOT_VERBS or _LISTING_VERB.fullmatch(verb), "labels come from a closed set"
         assert outcome == "accepted" or outcome in ERRORS, "labels come from a closed set"
         self.commands.labels(verb, outcome).inc()
         self.command_seconds.labels(verb).observe(seconds)

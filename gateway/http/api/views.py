@@ -210,7 +210,7 @@ def terms_view(terms: t.Terms) -> TermsView:
         currency=terms.currency.code,
         exponent=terms.currency.exponent,
         start_price=str(terms.start_price),
-        increment=_increment_view(terms.increment),
+        increment=increment_view(terms.increment),
         closing=terms.closing,
         first_bid_at_start=terms.first_bid_at_start,
         multiple_only=terms.multiple_only,
@@ -225,7 +225,8 @@ def terms_view(terms: t.Terms) -> TermsView:
     )
 
 
-def _increment_view(increment: t.Increment) -> FixedView | PercentView | LadderView:
+def increment_view(increment: t.Increment) -> FixedView | PercentView | LadderView:
+    """Return an increment as it goes out."""
     match increment:
         case t.FixedIncrement(step=step):
             return FixedView(str(step))
