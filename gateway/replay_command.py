@@ -1,4 +1,6 @@
-"""`ortoo replay FILE`: recorded auctions through the real rules and the real journal; one JSON line for each lot."""
+"""`ortoo replay FILE`: recorded auctions through the real rules and the real journal, or recorded listings through the real rules;
+one JSON line for each lot or listing.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from io import BufferedReader
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, cast
 
@@ -25,10 +28,14 @@ from engine.journal.postgres import PostgresLog
 from engine.replay.driver import OWNER, replay_in_memory, replay_into
 from engine.replay.errors import BadLine
 from engine.replay.format import LINE_MAX, Recording, read_recording
+from engine.replay.listing_driver import ListingResult, replay_listings
+from engine.replay.listing_format import ListingRecording, read_listings
 from engine.replay.result import LotResult
 
 FAILED: Final = 1
 BAD_INPUT: Final = 2
+HEAD_LINES: Final = 2
+"""A currency and the first listing: by then a recording of listings is known as one."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _UNREADABLE: Final = (BadLine, OSError, EOFError, zlib.error)
 _NO_JOURNAL: Final = (
@@ -61,8 +68,13 @@ def main(arguments: Sequence[str]) -> int:
     except _UNREADABLE as problem:
         print(f"ortoo replay: {options.file}: {problem}", file=sys.stderr)
         return BAD_INPUT
+    results: Sequence[LotResult | ListingResult]
     try:
-        results = asyncio.run(_replay(recording, options))
+        results = (
+            replay_listings(recording)
+            if isinstance(recording, ListingRecording)
+            else asyncio.run(_replay(recording, options))
+        )
     except HoldsMarket:
         print(
             "ortoo replay: this database holds a market: give a database of its own, or leave --database out",
@@ -89,11 +101,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(name: str) -> Recording:
+def _read(name: str) -> Recording | ListingRecording:
     with ExitStack() as opened:
         raw = cast(BufferedReader, sys.stdin.buffer) if name == "-" else opened.enter_context(Path(name).open("rb"))
+        lines = _lines(_unpacked(raw))
+        head = list(islice(lines, HEAD_LINES))
+        if any(b'"listing"' in line for line in head):
+            return read_listings(chain(head, lines))
         # One run never meets the lots of another one in the same database.
-        return read_recording(_lines(_unpacked(raw)), run=secrets.token_hex(4))
+        return read_recording(chain(head, lines), run=secrets.token_hex(4))
 
 
 def _unpacked(raw: BufferedReader) -> BufferedReader | gzip.GzipFile:
