@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import codecs
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -64,15 +64,18 @@ def _office_kind(file: IO[bytes]) -> Kind | None:
 
 def _is_text(file: IO[bytes]) -> bool:
     """UTF-8 without control characters but tab and line ends. It is served as plain text to be saved, whatever it says."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
-        reader = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        while part := reader.read(CHUNK):
-            if any(c < " " and c not in "\t\r\n\f" for c in part) or "\x7f" in part:
+        while part := file.read(CHUNK):
+            if not _prints(decoder.decode(part)):
                 return False
-        reader.detach()
+        return _prints(decoder.decode(b"", final=True))
     except UnicodeDecodeError:
         return False
-    return True
+
+
+def _prints(text: str) -> bool:
+    return not any((c < " " and c not in "\t\r\n\f") or c == "\x7f" for c in text)
 
 
 def cleaned_name(text: str) -> str | None:

@@ -85,7 +85,7 @@ def _bounds(record: Achievement) -> list[Problem]:
         elif isinstance(value, str):
             if len(value) > _LENGTHS.get(name, LINE_MAX):
                 found.append(Problem(name, "too_long"))
-        elif _longest(msgspec.to_builtins(value)) > ABSTRACT_MAX:
+        elif value is not None and _longest(msgspec.to_builtins(value)) > ABSTRACT_MAX:
             found.append(Problem(name, "too_long"))
     return found
 
@@ -94,7 +94,7 @@ def _longest(value: object) -> int:
     """Return the length of the longest text, or list, in plain values; lists count as too long beyond their bound."""
     if isinstance(value, str):
         return len(value)
-    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
     if len(parts) > LIST_MAX:
         return ABSTRACT_MAX + 1
     return max(map(_longest, parts), default=0)
