@@ -26,7 +26,15 @@ from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.attachments import Attachments
 from engine.catalogue.codes.calendar_data import CalendarInvalid, load_calendar
 from engine.catalogue.hall import CATALOGUE_MIGRATIONS, Hall
+from engine.catalogue.importing.jobs import Imports
 from engine.catalogue.listings.index import ListingIndex
+from engine.catalogue.matching.matches import Matches
+from engine.catalogue.needs.store import Needs, load_needs
+from engine.catalogue.search.entries import Kind
+from engine.catalogue.search.feed import SearchFeed, load_achievements
+from engine.catalogue.search.notices import Notices
+from engine.catalogue.search.saved import SavedSearches
+from engine.catalogue.search.searching import Search
 from engine.journal import embedded
 from engine.journal.log import JournalUnavailable
 from engine.journal.migrations import JOURNAL_MIGRATIONS, MigrationChanged, migrate
@@ -39,6 +47,7 @@ from gateway.accounts.admissions import Admissions
 from gateway.accounts.identities import Identities
 from gateway.accounts.model import ACCOUNT_MIGRATIONS, UNREACHABLE
 from gateway.accounts.passwords import Passwords
+from gateway.bank.banking import act_for_ever, add_bank_gauges, build_banking
 from gateway.checkpointing import keep_checkpoints
 from gateway.config import Config, unknown_variables
 from gateway.desk.drafts import Drafts
@@ -46,6 +55,7 @@ from gateway.http.app import KEEPALIVE_S, build_app
 from gateway.http.logs import set_up_logs
 from gateway.http.metrics import Metrics
 from gateway.http.rates import Budgets
+from gateway.listings.deposit_news import telling_of
 from gateway.live import fast
 from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
@@ -53,9 +63,11 @@ from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
+from settlement.deposits.telling import Telling
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
 SWEEP_S: Final = 600.0
+EXPIRE_S: Final = 60.0
 QUERY_S: Final = 30.0
 """No reading takes longer; the journal's writer has connections of its own and no such limit."""
 WATCH_S: Final = 0.5
@@ -254,6 +266,10 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     await hall.catch_up()
     await listings.catch_up()
     live = _live_edge(config, engine, Reader(pool), identities)
+    saved_searches = SavedSearches(pool, engine.clock.now_us)
+    loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
+    search_feed = SearchFeed(pool, loaders, [saved_searches.indexed])
+    settling = build_settling(pool, config, lambda: calendar, engine.clock.now_us)
     services = Services(
         config=config,
         pool=pool,
@@ -265,7 +281,14 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         accounts=accounts,
         admissions=Admissions(pool),
         drafts=Drafts(pool),
-        achievements=Achievements(pool, engine.clock.now_us),
+        achievements=Achievements(pool, engine.clock.now_us, [search_feed.achievement]),
+        search=Search(pool),
+        search_feed=search_feed,
+        saved_searches=saved_searches,
+        notices=Notices(pool, engine.clock.now_us),
+        needs=Needs(pool, search_feed.enqueue, engine.clock.now_us),
+        matches=Matches(pool, engine.clock.now_us),
+        imports=Imports(pool, config.data_dir / "imports", engine.clock.now_us),
         confidentiality=Confidentiality(pool, engine.clock.now_us),
         attachments=Attachments(
             pool,
@@ -275,7 +298,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
             now_us=engine.clock.now_us,
         ),
         live=live,
-        settling=build_settling(pool, config, lambda: calendar, engine.clock.now_us),
+        settling=settling,
+        banking=build_banking(pool, config, settling, engine.clock.now_us),
         signing_key=key,
         metrics=metrics,
         request_budgets=Budgets(Rate.per_second(config.requests_per_second, burst=config.requests_burst)),
@@ -283,6 +307,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     )
     _add_gauges(services)
     add_money_gauges(metrics, services.settling.counted)
+    stack.push_async_callback(services.banking.close)
+    add_bank_gauges(metrics, services.banking.counted)
     for work in (
         hall.follow,
         listings.follow,
@@ -292,8 +318,15 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         partial(_sweep, accounts),
         partial(keep_checkpoints, services),
         partial(_rescan, services.attachments),
+        search_feed.follow,
+        services.imports.follow,
+        partial(_expire_needs, services.needs),
     ):
         _follow(stack, work)
+    _follow(stack, partial(act_for_ever, services.banking))
+    deposits = services.settling.deposits
+    engine.listings.subscribe(services.settling.following.notice)
+    _follow(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
     for work_of_money in settling_work(services.settling):
         _follow(stack, work_of_money)
     return services
@@ -356,6 +389,17 @@ async def _sweep(accounts: Accounts) -> None:
         except UNREACHABLE:
             log.warning("sweep_failed")
         await asyncio.sleep(SWEEP_S)
+
+
+async def _expire_needs(needs: Needs) -> None:
+    """Needs end with their last day."""
+    while True:
+        try:
+            while await needs.expire():
+                pass
+        except UNREACHABLE:
+            log.warning("needs_not_expired")
+        await asyncio.sleep(EXPIRE_S)
 
 
 async def _rescan(attachments: Attachments) -> None:
