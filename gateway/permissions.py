@@ -35,6 +35,8 @@ class Door(NamedTuple):
     path: str
     who: Who
     scope: Scope | None = None
+    signed: bool = False
+    """No login opens it: the handler checks a signature of its own (the bank's). `who` is empty then."""
 
     @property
     def changes(self) -> bool:
@@ -151,7 +153,130 @@ _ACHIEVEMENTS: Final = (
     Door("POST", "/desk/achievements/{id}", OPERATORS),
 )
 
-ROWS: Final = (*_ACHIEVEMENTS, *_API, *_HEALTH, *_PAGES, *_LIVE)
+_LISTINGS: Final = (
+    Door("GET", "/api/v1/listings", ANYONE, Scope.READ),
+    Door("POST", "/api/v1/listings", BIDDERS, Scope.DESK),
+    Door("GET", "/api/v1/listings/{listing}", ANYONE, Scope.READ),
+    Door("POST", "/api/v1/listings/{listing}/watch", BIDDERS, Scope.READ),
+    Door("DELETE", "/api/v1/listings/{listing}/watch", BIDDERS, Scope.READ),
+    Door("POST", "/api/v1/listings/{listing}/resubmit", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/revise", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/price", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/withdraw", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/publish", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/return", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/refuse", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/suspend", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/resume", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/terminate", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/intents", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/intents/{no}/correct", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/intents/{no}/withdraw", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/intents/{no}/review", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/intents/{no}/answer", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/intents/{no}/settle", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/intents/{no}/disqualify", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/take", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/takings", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/takings/{no}/confirm", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/offers", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/offers/{no}/withdraw", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/offers/{no}/accept-counter", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/listings/{listing}/offers/{no}/accept", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/offers/{no}/reject", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/offers/{no}/counter", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/deals/{no}/signing", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/listings/{listing}/deals/{no}/default", OPERATORS, Scope.DESK),
+    Door("GET", "/api/v1/me/listings", BIDDERS, Scope.READ),
+    Door("GET", "/api/v1/desk/listings", STAFF, Scope.DESK),
+)
+_CATALOGUE: Final = (
+    Door("GET", "/api/v1/catalogue", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/needs", ANYONE, Scope.READ),
+    Door("POST", "/api/v1/needs", BIDDERS, Scope.DESK),
+    Door("GET", "/api/v1/needs/{id}", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/needs/{id}/matches", ANYONE, Scope.READ),
+    Door("POST", "/api/v1/needs/{id}/acts", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
+    Door("GET", "/api/v1/achievements/{id}/matches", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/me/needs", BIDDERS, Scope.READ),
+    Door("GET", "/api/v1/me/searches", MEMBERS, Scope.READ),
+    Door("POST", "/api/v1/me/searches", MEMBERS, Scope.DESK),
+    Door("DELETE", "/api/v1/me/searches/{id}", MEMBERS, Scope.DESK),
+    Door("GET", "/api/v1/me/notices", MEMBERS, Scope.READ),
+    Door("POST", "/api/v1/me/notices/read", MEMBERS, Scope.DESK),
+    Door("GET", "/api/v1/me/imports", frozenset({*BIDDERS, *OPERATORS}), Scope.READ),
+    Door("GET", "/api/v1/me/imports/{id}", frozenset({*BIDDERS, *OPERATORS}), Scope.READ),
+    Door("POST", "/api/v1/me/imports", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
+    Door("POST", "/api/v1/me/imports/{id}/acts", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
+    Door("GET", "/catalogue", ANYONE),
+    Door("GET", "/catalogue/feed.json", ANYONE),
+    Door("POST", "/catalogue/searches", MEMBERS),
+    Door("GET", "/me/searches", MEMBERS),
+    Door("POST", "/me/searches", MEMBERS),
+    Door("GET", "/achievements/{id}/matches", ANYONE),
+    Door("POST", "/matches/dismiss", MEMBERS),
+    Door("GET", "/me/notices", MEMBERS),
+    Door("POST", "/me/notices", MEMBERS),
+    Door("GET", "/needs", ANYONE),
+    Door("GET", "/needs/{id}", ANYONE),
+    Door("GET", "/me/needs", BIDDERS),
+    Door("GET", "/me/needs/new", BIDDERS),
+    Door("POST", "/me/needs/new", BIDDERS),
+    Door("GET", "/me/needs/{id}", BIDDERS),
+    Door("POST", "/me/needs/{id}", BIDDERS),
+    Door("GET", "/desk/needs", STAFF),
+    Door("GET", "/desk/needs/{id}", STAFF),
+    Door("POST", "/desk/needs/{id}", OPERATORS),
+    Door("GET", "/imports/template", ANYONE),
+    Door("GET", "/me/imports", frozenset({*BIDDERS, *OPERATORS})),
+    Door("POST", "/me/imports", frozenset({*BIDDERS, *OPERATORS})),
+    Door("GET", "/me/imports/{id}", frozenset({*BIDDERS, *OPERATORS})),
+    Door("POST", "/me/imports/{id}", frozenset({*BIDDERS, *OPERATORS})),
+)
+
+_DEPOSITS: Final = (
+    Door("GET", "/api/v1/me/deposits", MEMBERS, Scope.READ),
+    Door("GET", "/api/v1/me/deposits/{id}", MEMBERS, Scope.READ),
+    Door("POST", "/api/v1/me/deposits/{id}/appeal", BIDDERS, Scope.BID),
+    Door("GET", "/api/v1/deposits", STAFF, Scope.DESK),
+    Door("GET", "/api/v1/deposits/{id}", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/deposits/{id}/acts", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/payouts/{order}/reissue", OPERATORS, Scope.DESK),
+    Door("GET", "/me/deposits", MEMBERS),
+    Door("GET", "/me/deposits/{id}", MEMBERS),
+    Door("POST", "/me/deposits/{id}", BIDDERS),
+    Door("GET", "/me/deposits/{id}/statement.csv", MEMBERS),
+    Door("GET", "/desk/deposits", STAFF),
+    Door("POST", "/desk/deposits/problems", OPERATORS),
+    Door("GET", "/desk/deposits/{id}", STAFF),
+    Door("POST", "/desk/deposits/{id}", OPERATORS),
+    Door("GET", "/desk/deposits/{id}/statement.csv", STAFF),
+    Door("POST", "/desk/payouts/{order}", OPERATORS),
+)
+
+_BANK: Final = (
+    Door("POST", "/api/v1/bank/callbacks", frozenset(), signed=True),
+    Door("GET", "/api/v1/bank/exceptions", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/bank/exceptions/{id}/acts", OPERATORS, Scope.DESK),
+    Door("GET", "/api/v1/bank/statements", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/bank/statements", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/bank/statements/check", OPERATORS, Scope.DESK),
+    Door("GET", "/api/v1/bank/days/{day}", STAFF, Scope.DESK),
+    Door("GET", "/api/v1/bank/payments", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/bank/payment-files", OPERATORS, Scope.DESK),
+    Door("GET", "/desk/bank", STAFF),
+    Door("GET", "/desk/bank/exceptions/{id}", STAFF),
+    Door("POST", "/desk/bank/exceptions/{id}", OPERATORS),
+    Door("GET", "/desk/bank/statements", STAFF),
+    Door("POST", "/desk/bank/statements/check", OPERATORS),
+    Door("POST", "/desk/bank/statements", OPERATORS),
+    Door("GET", "/desk/bank/day", STAFF),
+    Door("GET", "/desk/bank/payments", STAFF),
+    Door("POST", "/desk/bank/payments", OPERATORS),
+    Door("GET", "/desk/bank/payments/{number}", OPERATORS),
+)
+
+ROWS: Final = (*_BANK, *_DEPOSITS, *_CATALOGUE, *_ACHIEVEMENTS, *_API, *_HEALTH, *_PAGES, *_LIVE, *_LISTINGS)
 
 
 class DoorsUnsound(Exception):

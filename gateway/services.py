@@ -14,11 +14,19 @@ from engine.catalogue.achievements.confidentiality import Confidentiality
 from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.attachments import Attachments
 from engine.catalogue.hall import Hall
+from engine.catalogue.importing.jobs import Imports
 from engine.catalogue.listings.index import ListingIndex
+from engine.catalogue.matching.matches import Matches
+from engine.catalogue.needs.store import Needs
+from engine.catalogue.search.feed import SearchFeed
+from engine.catalogue.search.notices import Notices
+from engine.catalogue.search.saved import SavedSearches
+from engine.catalogue.search.searching import Search
 from engine.journal.reader import Reader
 from engine.runtime.engine import Engine
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
+from gateway.bank.banking import Banking
 from gateway.config import Config
 from gateway.desk.drafts import Drafts
 from gateway.http.metrics import Metrics
@@ -45,10 +53,20 @@ class Services:
     achievements: Achievements
     confidentiality: Confidentiality
     attachments: Attachments
+    search: Search
+    search_feed: SearchFeed
+    """Makes what is published searchable; listings tell it what is on the market."""
+    saved_searches: SavedSearches
+    notices: Notices
+    needs: Needs
+    matches: Matches
+    imports: Imports
     live: LiveEdge
     """All live connections; also keeps the bid budgets of accounts."""
     settling: Settling
     """Ledger, deposits and payouts."""
+    banking: Banking
+    """What the bank tells, and how payments reach it."""
     signing_key: Ed25519PrivateKey
     metrics: Metrics
     request_budgets: Budgets

@@ -26,7 +26,7 @@ _HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 _RUN: Final = re.compile(
     rf"(?P<han>[{_HAN}]+)|(?P<word>(?:(?![{_HAN}])[^\W_])+(?:(?<=[0-9])\.(?=[0-9])(?:(?![{_HAN}])[^\W_])+)*)"
 )
-_QUOTED: Final = re.compile("[\"“”„「『«]([^\"“”„「」『』«»]{1,200})[\"“”」』»]")
+_QUOTED: Final = re.compile('["“”„「『«]([^"“”„「」『』«»]{1,200})["“”」』»]')
 _DROPPED: Final = frozenset({"Mn", "Me", "Cf"})
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from gateway.http import gate, health
+from gateway.http import gate, health, inbox
 from gateway.http.answers import RENDER_ERROR, json_answer
 from gateway.http.api.calls import web_handler
 from gateway.http.api.endpoints import ENDPOINTS
@@ -25,7 +25,7 @@ def build_app(services: Services) -> web.Application:
     Raises:
         DoorsUnsound: a route has no row in the table of doors.
     """
-    app = web.Application(middlewares=[gate.observe, gate.gate], client_max_size=gate.BODY_MAX)
+    app = web.Application(middlewares=[gate.observe, gate.gate, inbox.count_unread], client_max_size=gate.BODY_MAX)
     app[SERVICES] = services
     app[gate.SECURITY_HEADERS] = gate.security_headers(services)
     app.on_response_prepare.append(gate.set_security_headers)
@@ -36,6 +36,7 @@ def build_app(services: Services) -> web.Application:
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.metrics)
     app.router.add_get("/live", live, allow_head=False)
+    app.router.add_post("/api/v1/bank/callbacks", take_callback)
     app[RENDER_ERROR] = render_error
     add_pages(app)
     check_doors(app)

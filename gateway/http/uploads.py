@@ -19,8 +19,13 @@ from gateway.http.asking import is_text, require_csrf
 
 STREAMED: Final = frozenset(
     {
+        "/me/imports",
+        "/api/v1/me/imports",
         "/api/v1/achievements/{id}/files",
         "/console/achievements/{id}/files",
+        "/api/v1/bank/statements",
+        "/api/v1/bank/statements/check",
+        "/desk/bank/statements/check",
     }
 )
 """Routes whose bodies are files."""

@@ -12,6 +12,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.http.asking import CALLER, csrf_token
+from gateway.http.inbox import UNREAD
 from gateway.pages import codes, formatting, money_words
 from gateway.pages.i18n import LOCALES, language_of, translate
 
@@ -82,6 +83,7 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
         static=static_url,
         path=request.path,
         here=request.path_qs,
+        unread=request.get(UNREAD, 0),
         duration=lambda us: formatting.duration(us, language),
         field_name=lambda code: codes.field_name(code, language),
         region_name=lambda code: codes.region_name(code, language),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -17,15 +16,11 @@ from msgspec import Struct
 
 from engine.catalogue.search.entries import Kind, section_of
 from engine.catalogue.search.index import QUERIES as INDEX_QUERIES
-from engine.catalogue.search.searching import Found, documents_of, found_of
+from engine.catalogue.search.searching import Found, found_of, sharing
 from engine.journal.queries import load_queries
 from engine.rules.matching import POINTS_MIN, Match, Rarity, Side, match, telling_terms
 from engine.values import PartyId
 
-TERMS_ASKED: Final = 40
-"""Rarest terms of a document by which candidates are looked for."""
-POSTINGS_MAX: Final = 20_000
-"""Places that are looked at, rarest terms first: bounds the work whatever the text."""
 CANDIDATES_MAX: Final = 60
 SHOWN_MAX: Final = 20
 _QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
@@ -61,7 +56,7 @@ class Matches:
             terms = sorted(telling_terms(row["folded"]))
             rarity = await _rarity(connection, terms)
             other = Kind.NEED if kind is Kind.ACHIEVEMENT else Kind.ACHIEVEMENT
-            docs = await _candidates(connection, terms, rarity, other)
+            docs = await _candidates(connection, rarity, other)
             rows = [one for one in await connection.fetch(INDEX_QUERIES["documents"], docs) if one["alive"]]
             theirs = sorted({term for one in rows for term in telling_terms(one["folded"])} - set(terms))
             rarity = Rarity(rarity.documents, {**rarity.having, **(await _rarity(connection, theirs)).having})
@@ -87,28 +82,15 @@ class Matches:
 
 
 async def _rarity(connection: Any, terms: list[str]) -> Rarity:
-    having = {row["term"]: row["documents"] for row in await connection.fetch(_QUERIES["rarity"], terms)}
-    return Rarity(await connection.fetchval(_QUERIES["documents_in_all"]), having)
+    rows = await connection.fetch(INDEX_QUERIES["frequencies"], terms)
+    documents = await connection.fetchval(INDEX_QUERIES["documents_in_all"])
+    return Rarity(documents, {row["term"]: row["documents"] for row in rows})
 
 
-async def _candidates(connection: Any, terms: list[str], rarity: Rarity, kind: Kind) -> list[int]:
-    """Return the documents of a kind that share most of the weight of the rarest terms."""
-    shared = [term for term in terms if rarity.having.get(term, 0) > 1 and not rarity.is_common(term)]
-    rarest = sorted(shared, key=lambda term: (rarity.having[term], term))[:TERMS_ASKED]
-    rows = await connection.fetch(_QUERIES["postings"], rarest, kind.value)
-    by_term: defaultdict[str, list[asyncpg.Record]] = defaultdict(list)
-    for row in rows:
-        by_term[row["term"]].append(row)
-    weights: defaultdict[int, float] = defaultdict(float)
-    looked_at = 0
-    for term in rarest:
-        for row in by_term[term]:
-            for doc in documents_of(row["segment"], row["bits"]):
-                weights[doc] += rarity.weight(term) ** 2
-                looked_at += 1
-        if looked_at > POSTINGS_MAX:
-            break
-    return sorted(weights, key=lambda doc: (-weights[doc], -doc))[:CANDIDATES_MAX]
+async def _candidates(connection: Any, rarity: Rarity, kind: Kind) -> list[int]:
+    # A term that only this document has leads nowhere, one that everybody has everywhere.
+    weights = {term: rarity.weight(term) for term, n in rarity.having.items() if n > 1 and not rarity.is_common(term)}
+    return (await sharing(connection, weights, kind))[:CANDIDATES_MAX]
 
 
 def _scored(kind: Kind, own: asyncpg.Record, rows: Iterable[asyncpg.Record], rarity: Rarity) -> list[Suggestion]:

@@ -6,6 +6,7 @@ title; the rest. A document's number grows with its publication, so the newest i
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -27,6 +28,9 @@ READ_A_TURN: Final = 400
 READ_TURNS: Final = 10
 """A page of a phrase that is rare among documents with all its pairs ends after so many turns, with a `next`."""
 PRICES_A_TURN: Final = 4_000
+TERMS_SHARED: Final = 40
+"""Rarest terms by which similar documents are looked for."""
+POSTINGS_MAX: Final = 20_000
 _CURSOR: Final = re.compile(r"([0-9]{1,2})\.(-?[0-9]{1,18})\.([0-9]{1,9})")
 _LAST: Final = 2**31 - 1
 
@@ -130,6 +134,17 @@ class Search:
             next=following,
             cut=query.cut,
         )
+
+    async def nearest(self, query: Query, *, kind: Kind, limit: int = 5) -> list[Found]:
+        """Return what shares most of the rare words, for a query that nothing answers as a whole."""
+        async with self._pool.acquire() as connection:
+            rows = await connection.fetch(QUERIES["frequencies"], list(query.terms))
+            documents: int = await connection.fetchval(QUERIES["documents_in_all"])
+            having = {row["term"]: row["documents"] for row in rows}
+            weights = {term: math.log(1 + documents / (1 + count)) for term, count in having.items()}
+            docs = (await sharing(connection, weights, kind))[: max(1, min(limit, PAGE_MAX))]
+            found = {row["doc"]: row for row in await connection.fetch(QUERIES["documents"], docs)}
+        return [found_of(found[doc]) for doc in docs if doc in found]
 
     async def newest(self, kind: Kind, limit: int) -> list[Found]:
         """Return what was published last."""
@@ -353,9 +368,25 @@ def _docs(segment: int, bits: int) -> Iterator[int]:
         at += 64
 
 
-def documents_of(segment: int, bits: asyncpg.BitString) -> Iterator[int]:
-    """Return the documents of a stored bitmap, newest first."""
-    return _docs(segment, _number(bits))
+async def sharing(connection: Connection, weights: Mapping[str, float], kind: Kind) -> list[int]:
+    """Return documents of a kind by the squared weights of the terms they share, heaviest first, then newest.
+
+    The rarest terms are looked at first, and no more than `POSTINGS_MAX` places: bounded work whatever the text.
+    """
+    rarest = sorted(weights, key=lambda term: (-weights[term], term))[:TERMS_SHARED]
+    by_term: dict[str, list[asyncpg.Record]] = {term: [] for term in rarest}
+    for row in await connection.fetch(QUERIES["postings"], rarest, kind.value):
+        by_term[row["term"]].append(row)
+    sums: dict[int, float] = {}
+    looked_at = 0
+    for term in rarest:
+        for row in by_term[term]:
+            for doc in _docs(row["segment"], _number(row["bits"])):
+                sums[doc] = sums.get(doc, 0.0) + weights[term] ** 2
+                looked_at += 1
+                if looked_at >= POSTINGS_MAX:
+                    break
+    return sorted(sums, key=lambda doc: (-sums[doc], -doc))
 
 
 def _number(bits: asyncpg.BitString) -> int:

@@ -7,9 +7,11 @@ from typing import Any, Final
 from engine.rules.rejections import Reject
 from gateway.errors import Code
 from gateway.http.api import achievements as ach
-from gateway.http.api import desk, market, own, wishes
+from gateway.http.api import catalogue as cat
+from gateway.http.api import deposits, desk, market, own, wishes
 from gateway.http.api import views as v
 from gateway.http.api.calls import Endpoint
+from gateway.http.api.listing_endpoints import LISTING_ENDPOINTS
 
 _ASKED: Final = (Reject.COMMAND_ID_REUSED, Reject.IN_DOUBT, Reject.BUSY)
 _LOT: Final = (Reject.NO_SUCH_LOT, Reject.LOT_UNREADABLE)
@@ -25,9 +27,12 @@ _ADMIT: Final = (*_ASKED, *_LOT, Reject.ENDED, Reject.SELLER_MAY_NOT_BID, Reject
 
 _THERE: Final = (Code.NOT_FOUND,)
 
+_DEPOSIT: Final = (Code.NOT_FOUND, Code.MALFORMED, Code.WRONG_STATE)
+
 V1: Final = "/api/v1"
 
 ENDPOINTS: Final = (
+    *LISTING_ENDPOINTS,
     Endpoint("GET", f"{V1}/key", "The market's public key", market.key, v.KeyView),
     Endpoint("GET", f"{V1}/lots", "Search the hall", market.lots, v.LotsView, wishes.LotsQuery),
     Endpoint(
@@ -108,6 +113,29 @@ ENDPOINTS: Final = (
         refuses=(*_THERE, Code.CONFLICT, Code.WRONG_STATE),
     ),
     Endpoint("POST", f"{V1}/rules/preview", "What terms mean", desk.preview, v.PreviewView, wishes.PreviewWish),
+    Endpoint("GET", f"{V1}/me/deposits", "Own deposits", deposits.own, deposits.DepositsView, deposits.DepositsQuery),
+    Endpoint(
+        "GET", f"{V1}/me/deposits/{{id}}", "An own deposit", deposits.own_one, deposits.DepositView, refuses=(Code.NOT_FOUND,)
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/deposits/{{id}}/appeal", "Object to a forfeiture", deposits.appeal, deposits.DepositView,
+        deposits.AppealWish, _DEPOSIT,
+    ),
+    Endpoint(
+        "GET", f"{V1}/deposits", "Deposits that wait for somebody", deposits.queue, deposits.QueueView, deposits.QueueQuery
+    ),
+    Endpoint(
+        "GET", f"{V1}/deposits/{{id}}", "A deposit, for staff", deposits.one, deposits.StaffDepositView,
+        refuses=(Code.NOT_FOUND,),
+    ),
+    Endpoint(
+        "POST", f"{V1}/deposits/{{id}}/acts", "Hold, release, block, forfeit, decide, deduct", deposits.act,
+        deposits.StaffDepositView, deposits.DepositActWish, _DEPOSIT,
+    ),
+    Endpoint(
+        "POST", f"{V1}/payouts/{{order}}/reissue", "Pay a failed payment to another account", deposits.reissue,
+        deposits.PayoutView, deposits.ReissueWish, _DEPOSIT,
+    ),
     Endpoint("GET", f"{V1}/me", "The account behind the request", own.me, v.MeView),
     Endpoint(
         "POST", f"{V1}/me/password", "Set a new password", own.change_password, v.DoneView, wishes.PasswordWish,
@@ -121,4 +149,40 @@ ENDPOINTS: Final = (
     Endpoint("GET", f"{V1}/tokens", "Own tokens", own.tokens, v.TokensView),
     Endpoint("POST", f"{V1}/tokens", "Make a token", own.create_token, v.NewTokenView, wishes.TokenWish, (Code.CONFLICT,)),
     Endpoint("DELETE", f"{V1}/tokens/{{id}}", "Take a token back", own.revoke_token, v.DoneView, refuses=(Code.NOT_FOUND,)),
+    Endpoint("GET", f"{V1}/catalogue", "Search the catalogue", cat.search, cat.Results, cat.CatalogueQuery),
+    Endpoint("GET", f"{V1}/needs", "Search technology needs", cat.needs, cat.Results, cat.CatalogueQuery),
+    Endpoint(
+        "POST", f"{V1}/needs", "Keep a new need", cat.create_need, cat.OwnNeedView, cat.NeedWish, (Code.CONFLICT,)
+    ),
+    Endpoint("GET", f"{V1}/needs/{{id}}", "One published need", cat.need, cat.PublicNeed, refuses=_THERE),
+    Endpoint(
+        "GET", f"{V1}/needs/{{id}}/matches", "Achievements that may answer it", cat.need_matches, cat.SuggestionsView,
+        cat.MatchesQuery,
+    ),
+    Endpoint(
+        "POST", f"{V1}/needs/{{id}}/acts", "Submit, publish, send back, end", cat.act_on_need, cat.OwnNeedView,
+        cat.NeedActWish, (Code.NOT_FOUND, Code.MALFORMED, Code.WRONG_STATE, Reject.REASON_REQUIRED),
+    ),
+    Endpoint(
+        "GET", f"{V1}/achievements/{{id}}/matches", "Needs that it may answer", cat.achievement_matches,
+        cat.SuggestionsView, cat.MatchesQuery,
+    ),
+    Endpoint("GET", f"{V1}/me/needs", "Own needs", cat.own_needs, cat.OwnNeedsView, cat.OwnNeedsQuery),
+    Endpoint("GET", f"{V1}/me/searches", "Saved searches", cat.searches, cat.SearchesView),
+    Endpoint(
+        "POST", f"{V1}/me/searches", "Save a search", cat.save_search, cat.SavedSearch, cat.SearchWish, (Code.CONFLICT,)
+    ),
+    Endpoint("DELETE", f"{V1}/me/searches/{{id}}", "Forget a search", cat.forget_search, v.DoneView, refuses=_THERE),
+    Endpoint("GET", f"{V1}/me/notices", "The inbox", cat.notices, cat.NoticesView, cat.NoticesQuery),
+    Endpoint("POST", f"{V1}/me/notices/read", "Notices were read", cat.read_notices, v.DoneView, cat.ReadWish),
+    Endpoint("GET", f"{V1}/me/imports", "Own imports", cat.imports, cat.JobsView),
+    Endpoint(
+        "POST", f"{V1}/me/imports", "Give a file to import", cat.take_import, cat.Job,
+        refuses=(Code.TOO_LARGE, Code.CONFLICT, Code.MALFORMED),
+    ),
+    Endpoint("GET", f"{V1}/me/imports/{{id}}", "An import and its report", cat.report, cat.ReportView, cat.ReportQuery, _THERE),
+    Endpoint(
+        "POST", f"{V1}/me/imports/{{id}}/acts", "Bring it in, or call it off", cat.decide_import, cat.Job, cat.ImportWish,
+        (Code.NOT_FOUND, Code.CONFLICT),
+    ),
 )  # fmt: skip

@@ -139,3 +139,6 @@ SELECT doc, fields, modes, region, industry, holder_kind, trl, listed FROM searc
 -- name: achievement_versions
 SELECT v.id, v.number, v.owner, v.body, v.published_at_us FROM achievement_version v
 JOIN unnest($1::text[], $2::int[]) AS wanted(id, number) ON v.id = wanted.id AND v.number = wanted.number;
+
+-- name: documents_in_all
+SELECT coalesce(sum(bit_count(bits)), 0)::int FROM search_facet WHERE facet = 'alive';
