@@ -85,7 +85,7 @@ def _mirror(cls: type[msgspec.Struct]) -> Convert:
     shape = msgspec.defstruct(f"{cls.__name__}Body", list(names), tag_field=tag_field, tag=tag)
     converted = [(place, _codec(hints[name])[0]) for place, name in enumerate(names)]
     converted = [(place, encode) for place, encode in converted if encode is not _same and encode is not _value_of]
-    values_of = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    values_of = attrgetter(*names) if len(names) > 1 else lambda value: [getattr(value, name) for name in names]
 
     def mirrored(value: Any) -> msgspec.Struct:
         values = list(values_of(value))
