@@ -231,6 +231,7 @@ async def test_the_owner_sees_who_signed_and_nobody_else_does(town: Town, case: 
     for person in (case.owner, case.operator):
         status, body = await person.get(path)
         assert status == 200
+        assert signer.account is not None
         assert [one["party"] for one in body["signatures"]] == [signer.account.id]
     for person in (signer, stranger):
         assert (await person.get(path))[0] == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import get_args
 from uuid import uuid4
@@ -46,6 +47,37 @@ GET    /api/v1/me/receipts/{lot}/{seq}       bsov  read
 GET    /api/v1/tokens                        bsov  -
 POST   /api/v1/tokens                        bsov  -
 DELETE /api/v1/tokens/{id}                   bsov  -
+GET    /api/v1/achievements/{id}             absov read
+GET    /api/v1/achievements/{id}/versions    absov read
+GET    /api/v1/achievements/{id}/nda         absov read
+POST   /api/v1/achievements/{id}/nda         bs    bid
+GET    /api/v1/achievements/{id}/signatures  bsov  desk
+GET    /api/v1/me/achievements               bs    read
+GET    /api/v1/desk/achievements             ov    desk
+POST   /api/v1/achievements                  bs    desk
+GET    /api/v1/achievements/{id}/draft       bsov  desk
+POST   /api/v1/achievements/{id}/draft       bs    desk
+POST   /api/v1/achievements/{id}/acts        bso   desk
+POST   /api/v1/achievements/{id}/files       bs    desk
+DELETE /api/v1/achievements/{id}/files/{file} bs    desk
+GET    /achievements/{id}                    absov -
+GET    /achievements/{id}/nda                absov -
+POST   /achievements/{id}/nda                bs    -
+GET    /achievements/{id}/history            absov -
+GET    /achievements/{id}/files/{file}       absov -
+GET    /console                              bs    -
+POST   /console/achievements                 bs    -
+GET    /console/achievements/{id}            bs    -
+POST   /console/achievements/{id}            bs    -
+GET    /console/achievements/{id}/steps/{step} bs    -
+POST   /console/achievements/{id}/steps/{step} bs    -
+GET    /console/achievements/{id}/rights/{place} bs    -
+POST   /console/achievements/{id}/rights/{place} bs    -
+POST   /console/achievements/{id}/files      bs    -
+POST   /console/achievements/{id}/files/{file} bs    -
+GET    /desk/achievements                    ov    -
+GET    /desk/achievements/{id}               ov    -
+POST   /desk/achievements/{id}               o     -
 GET    /livez                                absov read
 GET    /readyz                               absov read
 GET    /metrics                              ov    read
@@ -73,6 +105,47 @@ GET    /desk/drafts/{id}                     ov    -
 POST   /desk/drafts/{id}                     o     -
 GET    /desk/lots/{lot}                      ov    -
 POST   /desk/lots/{lot}                      o     -
+GET    /api/v1/catalogue                     absov read
+GET    /api/v1/needs                         absov read
+POST   /api/v1/needs                         bs    desk
+GET    /api/v1/needs/{id}                    absov read
+GET    /api/v1/needs/{id}/matches            absov read
+POST   /api/v1/needs/{id}/acts               bso   desk
+GET    /api/v1/achievements/{id}/matches     absov read
+GET    /api/v1/me/needs                      bs    read
+GET    /api/v1/me/searches                   bsov  read
+POST   /api/v1/me/searches                   bsov  desk
+DELETE /api/v1/me/searches/{id}              bsov  desk
+GET    /api/v1/me/notices                    bsov  read
+POST   /api/v1/me/notices/read               bsov  desk
+GET    /api/v1/me/imports                    bso   read
+GET    /api/v1/me/imports/{id}               bso   read
+POST   /api/v1/me/imports                    bso   desk
+POST   /api/v1/me/imports/{id}/acts          bso   desk
+GET    /catalogue                            absov -
+GET    /catalogue/feed.json                  absov -
+POST   /catalogue/searches                   bsov  -
+GET    /me/searches                          bsov  -
+POST   /me/searches                          bsov  -
+GET    /achievements/{id}/matches            absov -
+POST   /matches/dismiss                      bsov  -
+GET    /me/notices                           bsov  -
+POST   /me/notices                           bsov  -
+GET    /needs                                absov -
+GET    /needs/{id}                           absov -
+GET    /me/needs                             bs    -
+GET    /me/needs/new                         bs    -
+POST   /me/needs/new                         bs    -
+GET    /me/needs/{id}                        bs    -
+POST   /me/needs/{id}                        bs    -
+GET    /desk/needs                           ov    -
+GET    /desk/needs/{id}                      ov    -
+POST   /desk/needs/{id}                      o     -
+GET    /imports/template                     absov -
+GET    /me/imports                           bso   -
+POST   /me/imports                           bso   -
+GET    /me/imports/{id}                      bso   -
+POST   /me/imports/{id}                      bso   -
 GET    /live                                 absov read
 FRAME  join                                  absov read
 FRAME  leave                                 absov read
@@ -158,7 +231,8 @@ async def test_every_row_has_a_route(market: Services):
 
 
 def address(door: Door) -> str:
-    return door.path.format(lot="no-such-lot", id=uuid4(), seq=1, path="x")
+    known = {"lot": "no-such-lot", "seq": "1", "path": "x"}
+    return re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], str(uuid4())), door.path)
 
 
 async def code_of(person: Person, door: Door, **headers: str) -> str | None:
