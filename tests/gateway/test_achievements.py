@@ -558,3 +558,34 @@ async def test_every_problem_has_a_text_and_a_step_to_go_to():
     ):
         for one in kind:
             assert f"achievement.{prefix}.{one.value}" in catalogue("zh"), one
+
+
+async def test_long_texts_come_as_multipart_forms_and_beyond_the_bound_they_are_refused(town: Town):
+    owner = await town.person(Role.SELLER)
+    made = await draft(owner)
+    for text, status in (("技" * 15_000, 303), ("技" * 25_000, 413)):
+        _, now = await owner.get(f"/api/v1/achievements/{made['id']}/draft")
+        sent = aiohttp.MultipartWriter("form-data")
+        for name, value in (
+            ("csrf", owner.headers["X-CSRF-Token"]),
+            ("version", str(now["version"])),
+            ("full_text", text),
+        ):
+            sent.append(value).set_content_disposition("form-data", name=name)
+        headers = {k: v for k, v in owner.headers.items() if k != "X-CSRF-Token"}
+        path = f"{owner.base}/console/achievements/{made['id']}/steps/full"
+        async with owner.http.post(path, data=sent, headers=headers, allow_redirects=False) as response:
+            assert response.status == status
+    _, now = await owner.get(f"/api/v1/achievements/{made['id']}/draft")
+    assert now["record"]["full_text"] == "技" * 15_000
+
+
+async def test_a_multipart_form_that_is_none_is_refused(town: Town):
+    owner = await town.person(Role.SELLER)
+    made = await draft(owner)
+    for path in ("steps/full", "files"):
+        headers = {**owner.headers, "Content-Type": "multipart/form-data; boundary=x"}
+        async with owner.http.post(
+            f"{owner.base}/console/achievements/{made['id']}/{path}", data=b"garbage", headers=headers
+        ) as response:
+            assert response.status == 400, path
