@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup run test lint test-js test-python test-browser bench screenshots simulate kill-rounds clean
+.PHONY: bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate kill-rounds clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ test-browser:
 
 bench: setup  ## Print the benchmark (about six minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.bench
+
+bench-catalogue: setup  ## 100,000 achievements: import, search times, the plan of the slowest (about four minutes)
+	@tools/setup.sh dev && $(PY) -m loadtests.catalogue --compare
 
 simulate:  ## The long simulation: 1,000,000 bids with crashes
 	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000

@@ -48,6 +48,21 @@ class Market:
         self._headers = {"Authorization": f"Bearer {token}"}
         self._seller = seller
 
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The client session."""
+        return self._http
+
+    @property
+    def base(self) -> str:
+        """Where the market is."""
+        return self._base
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What proves the operator."""
+        return self._headers
+
     @classmethod
     @asynccontextmanager
     async def of(cls, server: Server) -> AsyncIterator[Market]:

@@ -114,7 +114,7 @@ class Search:
             limit: At most this many, 1..50.
             counts: Count the facets, too.
         """
-        asked = _asked(query, kind, filters or {})
+        asked = asked_of(query, kind, filters or {})
         async with self._pool.acquire() as connection:
             rows = await connection.fetch(QUERIES["search"], *asked)
             bitmaps = _Bitmaps(rows)
@@ -193,7 +193,8 @@ class _Bitmaps:
         return bool(self.found.get(doc // SEGMENT, 0) >> (SEGMENT - 1 - doc % SEGMENT) & 1)
 
 
-def _asked(query: Query, kind: Kind, filters: Filters) -> tuple[Any, ...]:
+def asked_of(query: Query, kind: Kind, filters: Filters) -> tuple[Any, ...]:
+    """Return the arguments of the statements `search` and `count_facets`."""
     terms = list(query.terms)
     wanted = [(facet, list(dict.fromkeys(values))[:VALUES_MAX]) for facet, values in filters.items() if values]
     rows = [(0, ALIVE, kind.value)]
