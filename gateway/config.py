@@ -123,6 +123,27 @@ class Config(BaseModel):
         pattern=r"^[0-9]{4,12}$",
         description="Digits of the range of sub-account numbers that the bank gave the market; every deposit has one of them.",
     )
+    escrow_holder: str = Field(
+        "", max_length=100, description="Holder of the bank account that deposits are paid to, as payers have to write it."
+    )
+    escrow_bank: str = Field("", max_length=100, description="Bank and branch of that account.")
+    bank_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#]+)?$",
+        description="Where the bank's interface is (`ortoo sandbox-bank` in the demonstration); empty: payments are exported as files"
+        " for the bank's counter and confirmed by its statements.",
+    )
+    bank_secret_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None,
+        description="Secret shared with the bank, at least 32 bytes; empty means `bank.secret` in the data directory, made at the"
+        " first start.",
+    )
+    bank_layouts_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None, description="JSON array of statement layouts, tried before the built-in one (settlement/bank/layouts.py)."
+    )
+    bank_callbacks_per_second: int = Field(
+        50, ge=1, le=10_000, description="Callbacks of the bank a second from one address; four times as many at once."
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."
@@ -152,6 +173,11 @@ class Config(BaseModel):
     def attachments_dir(self) -> Path:
         """Where the files of the catalogue lie."""
         return self.data_dir / "attachments"
+
+    @property
+    def bank_secret_path(self) -> Path:
+        """Where the secret shared with the bank is kept."""
+        return self.bank_secret_file or self.data_dir / "bank.secret"
 
     @property
     def key_file(self) -> Path:

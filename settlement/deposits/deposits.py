@@ -62,6 +62,17 @@ class Waiting(Struct, frozen=True):
     since_us: int
 
 
+class Problem(Struct, frozen=True):
+    """What an event of the log asked for and the rules of deposits refused."""
+
+    stream: str
+    stream_seq: int
+    deposit: str
+    wanted: str
+    code: str
+    at_us: int
+
+
 class Figures(Struct, frozen=True):
     """Counts of deposits that wait for something, and what is held, fen."""
 
@@ -475,6 +486,18 @@ class Deposits:
         """Return counts for the desk and for metrics."""
         row = await self._pool.fetchrow(QUERIES["queue_counts"], self._now_us())
         return Figures(**dict(row)) if row is not None else Figures()
+
+    async def problems(self, limit: int = 50) -> list[Problem]:
+        """Return what the log asked for and the rules refused, while nobody has looked at it; oldest first."""
+        rows = await self._pool.fetch(QUERIES["open_problems"], max(1, min(limit, PAGE_MAX)))
+        return [Problem(**dict(row)) for row in rows]
+
+    async def close_problem(self, stream: str, stream_seq: int, deposit_id: str, *, actor: str, note: str) -> bool:
+        """Close such a problem with a note; False if it is not open."""
+        row = await self._pool.fetchrow(
+            QUERIES["close_problem"], stream, stream_seq, deposit_id, self._now_us(), actor, note
+        )
+        return row is not None
 
     # Clocks
 
