@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from gateway.bank.callbacks import take_callback
 from gateway.http import gate, health, inbox
 from gateway.http.answers import RENDER_ERROR, json_answer
 from gateway.http.api.calls import web_handler

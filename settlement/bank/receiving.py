@@ -78,10 +78,14 @@ class Receiving:
 
     async def take(self, news: News) -> Recorded:
         """Record a piece of news and act on it; a failure while acting is made good by `act_on_pending`."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            recorded = await self.record(connection, news)
+        recorded = await self.keep(news)
         await self.act(recorded.event.id)
         return recorded
+
+    async def keep(self, news: News) -> Recorded:
+        """Record a piece of news and nothing else; when this returns, it is committed."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await self.record(connection, news)
 
     async def record(self, connection: Connection, news: News) -> Recorded:
         """Record a piece of news once, in the caller's transaction. Told otherwise than before: a row in the queue."""
@@ -165,6 +169,11 @@ class Receiving:
                 except asyncpg.PostgresError:
                     log.exception("bank_event_not_acted_on", extra={"event_id": row["event"]})
         return tried
+
+    async def pending(self) -> int:
+        """Return how many recorded events nobody acted on yet."""
+        waiting: int = await self._pool.fetchval(QUERIES["count_pending"])
+        return waiting
 
     async def preview(self, connection: Connection, credit: Credit) -> Judgement:
         """Return what would become of a credit."""

@@ -10,6 +10,7 @@ from gateway.http.api import achievements as ach
 from gateway.http.api import catalogue as cat
 from gateway.http.api import deposits, desk, market, own, wishes
 from gateway.http.api import views as v
+from gateway.http.api.bank import BANK_ENDPOINTS
 from gateway.http.api.calls import Endpoint
 from gateway.http.api.listing_endpoints import LISTING_ENDPOINTS
 
@@ -32,6 +33,7 @@ _DEPOSIT: Final = (Code.NOT_FOUND, Code.MALFORMED, Code.WRONG_STATE)
 V1: Final = "/api/v1"
 
 ENDPOINTS: Final = (
+    *BANK_ENDPOINTS,
     *LISTING_ENDPOINTS,
     Endpoint("GET", f"{V1}/key", "The market's public key", market.key, v.KeyView),
     Endpoint("GET", f"{V1}/lots", "Search the hall", market.lots, v.LotsView, wishes.LotsQuery),
