@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from gateway.bank.signing import sign
 from settlement.bank.port import BankUnavailable, Payout, PayoutResult, PayoutState
@@ -85,7 +86,7 @@ class HttpBank:
         headers = sign(self._secret, method, path, body, time.time_ns() // 1_000_000_000)
         try:
             async with self._http.request(
-                method, self._url + path, data=body or None, headers=headers, allow_redirects=False
+                method, URL(self._url + path, encoded=True), data=body or None, headers=headers, allow_redirects=False
             ) as response:
                 answer = await response.content.read(answer_max + 1)
                 while len(answer) <= answer_max and (more := await response.content.read(answer_max)):

@@ -134,7 +134,7 @@ async def _signed_body(request: web.Request) -> bytes:
         raise web.HTTPServiceUnavailable
     body = await request.read()
     problem = problem_of(
-        parts.secret, request.method, request.path, request.headers, body, time.time_ns() // 1_000_000_000
+        parts.secret, request.method, request.rel_url.raw_path, request.headers, body, time.time_ns() // 1_000_000_000
     )
     nonce = request.headers.get(NONCE, "")
     if problem is not None or nonce in parts.nonces:

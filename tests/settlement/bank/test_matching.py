@@ -75,7 +75,9 @@ def test_one_deposit_is_meant_and_every_reason_is_named(credit: Credit, candidat
         (replace(NO_ACCOUNT, purpose="xdep-b2x", payer_name="张三"), [ONE, TWO], O.UNIDENTIFIED, "", ()),
     ],
 )
-def test_the_way_to_a_deposit(credit: Credit, candidates: list[Candidate], outcome: Outcome, meant: str, listed: tuple):
+def test_the_way_to_a_deposit(
+    credit: Credit, candidates: list[Candidate], outcome: Outcome, meant: str, listed: tuple[str, ...]
+):
     judged = judge(credit, candidates)
     assert (judged.outcome, judged.deposit_id, judged.candidates) == (outcome, meant, listed)
 
