@@ -212,7 +212,7 @@ COLUMNS: Final = (
     Column("title_en", "英文名称", "Title (English)", "Grain boundary diffusion for NdFeB magnets",
         _text("title_en")),
     Column("abstract_zh", "内容摘要", "Abstract (Chinese)", _ABSTRACT, _text("abstract_zh"), needed=True),
-    Column("abstract_en", "英文摘要", "Abstract (English)", "", _text("abstract_en")),
+    Column("abstract_en", "英文摘要", "Abstract (English)", "Less dysprosium at the same coercivity.", _text("abstract_en")),
     Column("keywords", "关键词", "Keywords", "钕铁硼；晶界扩散；N52", _listed("keywords", str)),
     Column("holder_zh", "持有单位", "Holder (Chinese)", "某某研究院", _text("holder_zh"), needed=True),
     Column("holder_en", "持有单位英文名", "Holder (English)", "", _text("holder_en")),

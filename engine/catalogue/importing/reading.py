@@ -141,10 +141,12 @@ def _xlsx(path: Path) -> Iterator[tuple[int, list[Cell]]]:
     _check_archive(path)
     import openpyxl  # loaded where it is needed: it is large
 
+    file = path.open("rb")  # by its bytes: a path would be judged by its ending
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=False, keep_links=False)
         sheet = book.worksheets[0]
     except Exception:
+        file.close()
         raise FileUnusable("unreadable") from None
     try:
         # The size that the sheet claims is not believed: read-only sheets would then yield a million empty rows.
@@ -157,6 +159,7 @@ def _xlsx(path: Path) -> Iterator[tuple[int, list[Cell]]]:
         raise FileUnusable("unreadable") from None
     finally:
         book.close()
+        file.close()
 
 
 def _cell(cell: Any) -> Cell:
