@@ -1,4 +1,5 @@
-"""Attachments: files under their SHA-256 in the data directory, a row for each use. Written whole or not at all; never deleted.
+"""Attachments: files under their SHA-256 in the data directory, a row for each use. Written whole or not at all; never deleted,
+but for what must not be on an open platform at all (`erase`).
 
 A file is taken when its bytes are of a known kind and its name agrees, it is not too big, and, where a scanner is configured, the
 scanner finds nothing. Infected bytes go to quarantine and are never served. Whom a file may reach is decided by its subject.
@@ -128,6 +129,13 @@ class Attachments:
         """Take a file off its subject; the bytes and the row stay. False if it does not belong there."""
         done: str = await self._pool.execute(_QUERIES["unlink"], attachment_id, subject, self._now_us())
         return done == "UPDATE 1"
+
+    async def erase(self, subject: str) -> None:
+        """Take every file off a subject and delete the bytes that nothing else uses: it was no public matter. The rows stay."""
+        rows = await self._pool.fetch(_QUERIES["erase"], subject, self._now_us())
+        for row in rows:
+            if not row["used_elsewhere"]:
+                await asyncio.to_thread(self._place(row["sha256"].hex()).unlink, missing_ok=True)
 
     def file_of(self, attachment: Attachment) -> Path | None:
         """Return where the bytes lie; None if they must not be served: infected, or a scanner is there and did not pass them yet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -12,14 +11,13 @@ from engine.rules.achievement.disclosure import Viewer
 from engine.rules.achievement.record import Achievement
 from engine.rules.achievement.states import Actor
 from engine.values import PartyId
-from gateway.accounts.model import Caller, Role
+from gateway.accounts.model import Caller, MemberRole, Role
 from gateway.errors import Code, Refused
 from gateway.services import Services
 
 STANDARD_NDA: Final = (Path(__file__).parent / "standard_nda.txt").read_text(encoding="utf-8").strip()
 """The market's confidentiality text; a changed text is a new file with a new date in its title, and is signed anew."""
-APPLICANT: Final = "applicant"
-APPROVER: Final = "approver"
+_ACTOR_OF: Final = {MemberRole.APPLICANT: Actor.APPLICANT, MemberRole.APPROVER: Actor.APPROVER}
 
 
 def actors_of(caller: Caller, owner: PartyId) -> frozenset[Actor]:
@@ -30,18 +28,7 @@ def actors_of(caller: Caller, owner: PartyId) -> frozenset[Actor]:
         return frozenset({Actor.OPERATOR})
     if caller.role is Role.SUPERVISOR or caller.party_id != owner:
         return frozenset()
-    roles = _member_roles(caller)
-    if roles is None:
-        return frozenset({Actor.APPLICANT, Actor.APPROVER})  # a person of his own, or a party without roles
-    return frozenset(
-        actor for name, actor in ((APPLICANT, Actor.APPLICANT), (APPROVER, Actor.APPROVER)) if name in roles
-    )
-
-
-def _member_roles(caller: Caller) -> frozenset[str] | None:
-    """Return the roles that the caller has inside the party he acts for; None if that party knows no roles."""
-    roles: Iterable[object] | None = getattr(caller, "member_roles", None)
-    return None if not roles else frozenset(str(getattr(role, "value", role)).lower() for role in roles)
+    return frozenset(actor for role, actor in _ACTOR_OF.items() if caller.may_as(role))
 
 
 def nda_text(record: Achievement) -> str:
@@ -105,3 +92,13 @@ async def find_own(services: Services, caller: Caller, text: str) -> Working:
     if caller.party_id != working.owner:
         raise Refused(Code.NOT_FOUND)
     return working
+
+
+def require_member(caller: Caller) -> None:
+    """Refuse members of an organisation who neither prepare nor release: finance looks on.
+
+    Raises:
+        Refused: FORBIDDEN.
+    """
+    if not any(caller.may_as(role) for role in _ACTOR_OF):
+        raise Refused(Code.FORBIDDEN)

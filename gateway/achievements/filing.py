@@ -15,7 +15,7 @@ from engine.rules.achievement.checking import Problem, Stage, problems
 from engine.rules.achievement.states import EDITABLE, Act, Actor
 from engine.values import InstantUs
 from gateway.accounts.model import Caller
-from gateway.achievements.access import actors_of, nda_text
+from gateway.achievements.access import actors_of, nda_text, require_member
 from gateway.achievements.steps import first_record
 from gateway.errors import Code, Refused
 from gateway.services import Services
@@ -32,9 +32,10 @@ async def begin(services: Services, caller: Caller) -> AchievementId:
     """Begin a record that repeats what the owner said in the last one.
 
     Raises:
-        Refused: CONFLICT: too many are unfinished.
+        Refused: FORBIDDEN, CONFLICT: too many are unfinished.
     """
     assert caller.account is not None, "the door lets no anonymous caller in"
+    require_member(caller)
     owner = caller.party_id
     counts = await services.achievements.count_states(owner)
     if sum(number for state, number in counts.items() if state in EDITABLE) >= UNFINISHED_MAX:
@@ -50,9 +51,10 @@ async def save(services: Services, caller: Caller, working: Working, record: r.A
     A record that turns out to be no public matter is erased and refused for ever, before anything of it is stored.
 
     Raises:
-        Refused: WRONG_STATE, MALFORMED (`fields`): something is longer than it may be.
+        Refused: FORBIDDEN, WRONG_STATE, MALFORMED (`fields`): something is longer than it may be.
     """
     assert caller.account is not None, "the door lets no anonymous caller in"
+    require_member(caller)
     if working.state not in EDITABLE:
         raise Refused(Code.WRONG_STATE, state=working.state.value)
     found = problems(record, Stage.DRAFT, InstantUs(services.now_us))
@@ -112,9 +114,10 @@ async def add_file(
     """Receive a file and put it on the record.
 
     Raises:
-        Refused: WRONG_STATE, FILE_REFUSED (`why`), CONFLICT (somebody kept saving at the same time).
+        Refused: FORBIDDEN, WRONG_STATE, FILE_REFUSED (`why`), CONFLICT (somebody kept saving at the same time).
     """
     assert caller.account is not None, "the door lets no anonymous caller in"
+    require_member(caller)
     if working.state not in EDITABLE:
         raise Refused(Code.WRONG_STATE, state=working.state.value)
     taken = await services.attachments.put(working.owner, name, stream, subject=working.id, author=caller.account.id)
@@ -148,11 +151,12 @@ async def sign(services: Services, caller: Caller, version: Version, network: st
     """Put a signature on record.
 
     Raises:
-        Refused: FORBIDDEN: staff and the owner read without signing.
+        Refused: FORBIDDEN: staff and the owner read without signing; some members do not sign for their organisation.
     """
     assert caller.account is not None, "the door lets no anonymous caller in"
     if caller.party_id == version.owner or caller.account.role.is_staff:
         raise Refused(Code.FORBIDDEN)
+    require_member(caller)
     await services.confidentiality.sign(
         version.id, caller.party_id, caller.account.id, version.number, nda_text(version.record)
     )
@@ -180,3 +184,4 @@ async def _erase(services: Services, caller: Caller, working: Working) -> None:
         account=caller.account.id,
         party=caller.party_id,
     )
+    await services.attachments.erase(working.id)

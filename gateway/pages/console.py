@@ -19,7 +19,7 @@ from engine.rules.achievement.differences import differences
 from engine.rules.achievement.disclosure import Viewer
 from engine.rules.achievement.rights import rights_block
 from engine.rules.achievement.states import EDITABLE, WAITS_FOR, Act, acts_of
-from engine.values import InstantUs
+from engine.values import InstantUs, PartyId
 from gateway.achievements import filing
 from gateway.achievements.access import STANDARD_NDA, actors_of, find_own
 from gateway.achievements.history import history_rows
@@ -72,7 +72,7 @@ async def _overview_page(request: web.Request, working: Working, wrong: str = ""
     services, caller = request.app[SERVICES], request[CALLER]
     at_us = InstantUs(services.now_us)
     signers = await services.confidentiality.signatures(working.id, limit=SIGNERS_SHOWN)
-    names = await services.accounts.by_ids([one.party for one in signers.items])
+    names = await services.accounts.by_ids([PartyId(one.account) for one in signers.items])
     found = problems(working.record, Stage.LIST, at_us)
     now = {(one.path, one.code) for one in problems(working.record, Stage.PUBLISH, at_us) if one.blocking}
     versions = await services.achievements.versions(working.id)

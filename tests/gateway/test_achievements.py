@@ -10,8 +10,8 @@ import pytest
 
 from engine.catalogue.achievements.store import Working
 from engine.rules.achievement import record as r
-from gateway.accounts.model import Role
-from tests.gateway.conftest import Person, Town
+from gateway.accounts.model import MemberRole, Role
+from tests.gateway.conftest import PASSWORD, Person, Town
 
 SECRET = "SECRET-RECIPE-7731"
 NDA_FILE = b"%PDF-1.7\nNDA-CONTENT-5512"
@@ -236,6 +236,7 @@ async def test_the_owner_sees_who_signed_and_nobody_else_does(town: Town, case: 
     for person in (signer, stranger):
         assert (await person.get(path))[0] == 404
     _, text = await page(case.owner, f"/console/achievements/{case.id}")
+    assert signer.account is not None
     assert signer.account.display_name in text
 
 
@@ -305,6 +306,9 @@ async def test_what_is_secret_is_erased_and_refused_for_ever(town: Town, secrecy
     owner = await town.person(Role.SELLER)
     made = await draft(owner)
     one = made["id"]
+    assert await upload(owner, f"/console/achievements/{one}/files", "plan.pdf", NDA_FILE) == 303
+    _, made = await owner.get(f"/api/v1/achievements/{one}/draft")
+    file = made["record"]["documents"][0]["id"]
     status, onward, _ = await post(
         owner, f"/console/achievements/{one}/steps/secrecy", version=str(made["version"]), secrecy=secrecy
     )
@@ -314,6 +318,10 @@ async def test_what_is_secret_is_erased_and_refused_for_ever(town: Town, secrecy
     stored: Working | None = await town.services.achievements.read(one)
     assert stored is not None
     assert stored.record == r.Achievement(), "nothing of it is kept"
+    for person in (owner, await town.person(Role.OPERATOR)):
+        assert (await page(person, f"/achievements/{one}/files/{file}"))[0] == 404
+    left = [path for path in town.services.config.attachments_dir.rglob("*") if path.is_file()]
+    assert left == [], "nor its files"
     _, now = await owner.get(f"/api/v1/achievements/{one}/draft")
     status, body = await owner.post(
         f"/api/v1/achievements/{one}/draft", {"record": complete(), "version": now["version"]}
@@ -589,3 +597,60 @@ async def test_a_multipart_form_that_is_none_is_refused(town: Town):
             f"{owner.base}/console/achievements/{made['id']}/{path}", data=b"garbage", headers=headers
         ) as response:
             assert response.status == 400, path
+
+
+# Inside an institution.
+
+
+async def member(town: Town, party: str, *roles: MemberRole) -> Person:
+    """Somebody who acts for an organisation in these roles."""
+    person = await town.person(Role.SELLER)
+    assert person.account is not None
+    await town.services.pool.execute(
+        "UPDATE account SET party = $2, member_roles = $3 WHERE id = $1",
+        person.account.id,
+        party,
+        [role.value for role in roles],
+    )
+    session = await town.services.accounts.log_in(person.account.login, PASSWORD, "127.0.0.1")
+    return Person(town.services, town.http, session.caller.account, session)
+
+
+async def test_the_applicant_submits_and_the_approver_releases(town: Town):
+    unit = "o" + "7" * 16
+    applicant = await member(town, unit, MemberRole.APPLICANT)
+    approver = await member(town, unit, MemberRole.APPROVER)
+    finance = await member(town, unit, MemberRole.FINANCE)
+    operator = await town.person(Role.OPERATOR)
+    made = await draft(applicant)
+    one = made["id"]
+    assert (await finance.post("/api/v1/achievements", {"record": complete()}))[0] == 403
+    assert (await page(finance, f"/console/achievements/{one}"))[0] == 200, "it belongs to the institution"
+    assert (
+        await finance.post(f"/api/v1/achievements/{one}/draft", {"record": complete(), "version": made["version"]})
+    )[0] == 403
+    assert await upload(finance, f"/console/achievements/{one}/files", "a.pdf", NDA_FILE) == 403
+    status, now = await act(applicant, one, "SUBMIT", made["version"])
+    assert (status, now["state"]) == (200, "RELEASE"), "the market sees nothing yet"
+    assert one not in (await page(operator, "/desk/achievements"))[1]
+    for person in (applicant, finance, operator):
+        assert (await act(person, one, "RELEASE", now["version"]))[0] == 409
+    status, now = await act(approver, one, "RELEASE", now["version"])
+    assert (status, now["state"]) == (200, "SUBMITTED")
+    status, now = await act(operator, one, "PUBLISH", now["version"])
+    assert status == 200
+    assert (await act(applicant, one, "WITHDRAW", now["version"], "x"))[0] == 409, "the approver's to decide"
+    assert (await act(approver, one, "WITHDRAW", now["version"], "x"))[0] == 200
+
+
+async def test_a_signature_binds_and_opens_for_the_whole_organisation(town: Town, case: Case):
+    unit = "o" + "8" * 16
+    signer, colleague = await member(town, unit, MemberRole.APPROVER), await member(town, unit, MemberRole.FINANCE)
+    _, nda = await colleague.get(f"/api/v1/achievements/{case.id}/nda")
+    assert (await colleague.post(f"/api/v1/achievements/{case.id}/nda", {"digest": nda["digest"]}))[0] == 403
+    assert (await signer.post(f"/api/v1/achievements/{case.id}/nda", {"digest": nda["digest"]}))[0] == 200
+    assert (await colleague.get(f"/api/v1/achievements/{case.id}"))[1]["record"]["full_text"] == SECRET
+    _, body = await case.owner.get(f"/api/v1/achievements/{case.id}/signatures")
+    assert [(one["party"], one["account"]) for one in body["signatures"]] == [
+        (unit, signer.account and signer.account.id)
+    ]

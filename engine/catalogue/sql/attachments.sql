@@ -25,3 +25,10 @@ SELECT DISTINCT ON (sha256) * FROM attachment WHERE scan = 'unscanned' ORDER BY 
 -- name: scanned
 -- The verdict is about bytes: it holds for every attachment that has them.
 UPDATE attachment SET scan = $2 WHERE sha256 = $1;
+
+-- name: erase
+-- Bytes that another subject has, too, stay; whatever this subject ever had is taken off it.
+WITH gone AS (
+    UPDATE attachment SET unlinked_at_us = coalesce(unlinked_at_us, $2) WHERE subject = $1 RETURNING sha256
+)
+SELECT DISTINCT sha256, EXISTS (SELECT FROM attachment o WHERE o.sha256 = gone.sha256 AND o.subject <> $1) AS used_elsewhere FROM gone;

@@ -151,6 +151,17 @@ async def test_the_same_bytes_lie_once_and_unlinking_one_use_leaves_the_other(st
     assert store.file_of(gone) is not None, "a published version may still need it"
 
 
+async def test_what_must_not_be_here_is_erased_and_bytes_of_others_stay(store: Attachments, tmp_path: Path):
+    shared, own = await put(store, "a.pdf", PDF), await put(store, "b.pdf", b"%PDF-1.7 own")
+    other = await put(store, "c.pdf", PDF, "ach-111111111111")
+    assert isinstance(shared, Attachment)
+    assert isinstance(own, Attachment)
+    assert isinstance(other, Attachment)
+    await store.erase(SUBJECT)
+    assert await store.of_subject(SUBJECT) == []
+    assert files_in(tmp_path) == [f"{other.sha256[:2]}/{other.sha256}"]
+
+
 async def test_files_of_a_subject_are_bounded(store: Attachments):
     for number in range(PER_SUBJECT_MAX):
         assert isinstance(await put(store, f"{number}.pdf", PDF), Attachment)
