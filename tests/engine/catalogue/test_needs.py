@@ -212,7 +212,7 @@ async def test_each_side_finds_the_other_with_reasons(place: Place):
     )
     await put(place, best, offer(2, "钕铁硼废料回收", fields=("07",)), offer(3, "天然草原补播"))
     found = await place.matches.of(Kind.NEED, need_id)
-    assert [one.found.id for one in found][0] == best.id
+    assert next(one.found.id for one in found) == best.id
     assert offer(3, "").id not in [one.found.id for one in found]
     reasons = {reason.aspect: reason.values for reason in found[0].match.reasons}
     assert "晶界扩散" in "".join(reasons[Aspect.TERMS])

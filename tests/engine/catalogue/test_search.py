@@ -1,5 +1,7 @@
 """The index against a linear scan; ranking, facets, orders, pages; versions, removal, exactly-once notices."""
 
+# ruff: noqa: RUF001  # full-width letters are what is tried
+
 from __future__ import annotations
 
 import random
@@ -22,7 +24,22 @@ from engine.rules.achievement.record import Achievement, Completer
 from engine.rules.words import fold, parse
 from engine.values import PartyId
 
-WORDS = "稀土 永磁 钕铁硼 电机 草原 羊草 补播 酸奶 益生菌 N52 LiFePO4 风电 储能 3.5MW".split()
+WORDS = [
+    "稀土",
+    "永磁",
+    "钕铁硼",
+    "电机",
+    "草原",
+    "羊草",
+    "补播",
+    "酸奶",
+    "益生菌",
+    "N52",
+    "LiFePO4",
+    "风电",
+    "储能",
+    "3.5MW",
+]
 ME, YOU = PartyId("p" + "1" * 16), PartyId("p" + "2" * 16)
 
 
