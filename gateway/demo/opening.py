@@ -10,6 +10,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from engine.journal.log import JournalUnavailable
 from gateway.accounts.audit import NOBODY, Origin
 from gateway.accounts.model import Account, Role
 from gateway.config import ConfigurationInvalid, read_config
+from gateway.demo.bank import account_numbers, sandbox_bank
 from gateway.demo.lots import LOTS
 from gateway.demo.recorded import bidders_recorded
 from gateway.demo.session import LIVE_NAME, fill_market, play_for_ever
@@ -34,6 +36,8 @@ VISITORS: Final = (
     ("bidder2", "青山新材料公司（演示）", Role.BIDDER),
 )
 _ORIGIN: Final = Origin(NOBODY, "demo")
+BANK_PORT: Final = 8090
+"""Where the sandbox bank listens, if nobody else does."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,10 +61,15 @@ async def _open(http_port: int | None) -> None:
     if not (_is_free(config.host, config.http_port) and _is_free(config.host, config.live_port)):
         _say("端口被占用，改用空闲端口 / the usual ports are taken, using free ones")
         config = config.model_copy(update={"http_port": 0, "live_port": 0})
+    own_bank = not config.bank_url
+    bank_port = BANK_PORT if _is_free("127.0.0.1", BANK_PORT) else _free_port()
+    if own_bank:
+        config = config.model_copy(update={"bank_url": f"http://127.0.0.1:{bank_port}"})
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with running(config, report=_say, on_fenced=stopping.set) as services:
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(running(config, report=_say, on_fenced=stopping.set))
         _say("正在准备演示账户与标的 / preparing demonstration accounts and lots")
         password = _password(config.data_dir / "demo-password")
         accounts = {login: await _account(services, login, shown, role, password) for login, shown, role in VISITORS}
@@ -76,6 +85,10 @@ async def _open(http_port: int | None) -> None:
         ]
         parties = [account.id for account in recorded]
         await fill_market(services, accounts["seller"].id, parties)
+        if own_bank:
+            buyers = [login for login, _, role in VISITORS if role is Role.BIDDER]
+            names = {number: accounts[login].display_name for login, number in account_numbers(buyers).items()}
+            await stack.enter_async_context(sandbox_bank(services.config, bank_port, names))
         calm_garbage_collector()
         _welcome(services, password)
         player = asyncio.create_task(play_for_ever(services, accounts["seller"].id, parties))
@@ -120,6 +133,14 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _welcome(services: Services, password: str) -> None:
     config = services.config
     address = f"http://{config.host}:{config.http_port}"
@@ -130,6 +151,7 @@ def _welcome(services: Services, password: str) -> None:
     大厅        Hall           {address}/
     实时竞价    Live session   {address}/lots/{current_live(services)}/room
     操作台      Desk           {address}/desk
+    沙箱银行    Sandbox bank   {config.bank_url}/
 
     演示账户    Logins         {", ".join(login for login, _, _ in VISITORS)}
     密码        Password       {password}
