@@ -70,6 +70,8 @@ def _price_problems(terms: ListingTerms) -> list[str]:
 
 def _way_problems(terms: ListingTerms) -> list[str]:
     found = []
+    if terms.admission is Admission.LISTING:
+        found.append("admission: only_of_a_session")
     if terms.way is SaleWay.DISCLOSED:
         if not 1 <= terms.disclosure_working_days <= WORKING_DAYS_MAX:
             found.append("disclosure_working_days: out_of_range")
