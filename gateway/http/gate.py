@@ -141,7 +141,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise Refused(refused)
     if door.changes and services.draining.is_set():
         raise Refused(Code.DRAINING)
-    if route in STREAMED:
+    if route in STREAMED and door.changes:
         await open_upload(request, checked=bool(caller.token))
         return await handler(request)
     await _read_body(request)

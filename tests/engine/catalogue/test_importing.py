@@ -78,7 +78,7 @@ def test_the_example_row_of_the_template_is_good():
         ({"defects": "a\x01b"}, ("defects", "control_characters", "", True)),
     ],
 )
-def test_what_is_wrong_is_said_with_column_and_content(cells: dict[str, str], problem: tuple[str, str, str, bool]):
+def test_what_is_wrong_is_said_with_column_and_content(cells: dict[str, Any], problem: tuple[str, str, str, bool]):
     assert problem in told(line(**cells))
 
 
