@@ -41,6 +41,9 @@ async def verify_money(pool: asyncpg.Pool) -> MoneyVerdict:
         await _deposits(connection, verdict)
         for row in await connection.fetch(payouts.QUERIES["unsound_payouts"]):
             _note(verdict, f"payout {row['order_id']}", f"{row['state']}, but {row['cleared']} fen stand on clearing")
+        for row in await connection.fetch(payouts.QUERIES["forgotten_money"]):
+            problem = f"{row['due']} fen are due back, failed orders wait for {row['failed']}"
+            _note(verdict, f"deposit {row['deposit']}", problem)
     return verdict
 
 

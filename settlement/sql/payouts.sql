@@ -35,6 +35,15 @@ SELECT count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHER
     count(*) FILTER (WHERE state IN ('ordered', 'sent', 'accepted')) AS under_way
 FROM payout WHERE state NOT IN ('settled', 'replaced');
 
+-- name: forgotten_money
+-- What is due back is what failed orders wait for, fen by fen: money without an order would be forgotten.
+SELECT coalesce(b.deposit, p.deposit) AS deposit, coalesce(b.due, 0) AS due, coalesce(p.failed, 0) AS failed
+FROM (SELECT deposit, sum(balance_fen)::bigint AS due FROM ledger_balance WHERE account = 'deposit_due_back' GROUP BY deposit) b
+FULL JOIN (
+    SELECT deposit, sum(amount_fen)::bigint AS failed FROM payout WHERE state = 'failed' AND account = 'deposit_due_back' GROUP BY deposit
+) p USING (deposit)
+WHERE coalesce(b.due, 0) <> coalesce(p.failed, 0) LIMIT 100;
+
 -- name: unsound_payouts
 -- Orders whose clearing account does not say what their state says; failed and unsent ones have nothing there.
 SELECT p.order_id, p.state, coalesce(b.balance_fen, 0) AS cleared

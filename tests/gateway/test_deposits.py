@@ -64,6 +64,7 @@ async def test_the_buyer_is_told_where_to_pay_how_much_and_by_when(market: Servi
 async def test_nobody_else_sees_a_deposit(market: Services, town: Town) -> None:
     buyer, other = await town.person(Role.BIDDER), await town.person(Role.BIDDER)
     deposit = await deposit_of(market, buyer)
+    assert other.login is not None
     for path in ("/me/deposits/a.1", "/me/deposits/a.1/statement.csv", "/desk/deposits/a.1", "/desk/deposits"):
         status, text = await html(other, path)
         assert status in (403, 404), path

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from engine.calendar import Calendar, day_from_civil, start_of
+from engine.calendar import Calendar, Day, day_from_civil, start_of, weekday
 from engine.values import InstantUs
 from settlement.bank.port import BankUnavailable, Credit, Payout, PayoutResult, PayoutState
 from settlement.deposits.deposits import Deposits, Received
@@ -27,9 +27,9 @@ CALENDAR = Calendar(
     first_day=day_from_civil(2026, 1, 1),
     last_day=day_from_civil(2026, 12, 31),
     days_off=frozenset(
-        day_from_civil(2026, 1, 1) + number
+        Day(day_from_civil(2026, 1, 1) + number)
         for number in range(365)
-        if (day_from_civil(2026, 1, 1) + number + 3) % 7 >= 5
+        if weekday(Day(day_from_civil(2026, 1, 1) + number)) >= 5
     ),
     make_up_days=frozenset(),
 )

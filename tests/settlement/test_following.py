@@ -8,7 +8,7 @@ import secrets
 import pytest
 
 from engine.journal.codec import encode_event
-from engine.rules.auction.increments import FixedIncrement
+from engine.rules.auction.terms import FixedIncrement
 from engine.rules.listing import commands as c
 from engine.rules.listing import events as le
 from engine.rules.listing import terms as t
