@@ -52,7 +52,12 @@ def _office_kind(file: IO[bytes]) -> Kind | None:
     try:
         with zipfile.ZipFile(file) as archive:
             names = {entry.filename for entry in archive.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # RuntimeError: a version this program does not read
         return None
     if "[Content_Types].xml" not in names or len(names) > ENTRIES_MAX:
         return None
