@@ -26,6 +26,8 @@ class Code(StrEnum):
     ORIGIN_REFUSED = "origin_refused"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
+    PARTY_NOT_VERIFIED = "party_not_verified"
+    CONFLICT_OF_INTEREST = "conflict_of_interest"
     CSRF_FAILED = "csrf_failed"
     MALFORMED = "malformed"
     UNKNOWN_TYPE = "unknown_type"
@@ -85,6 +87,8 @@ _GATEWAY: Final[Mapping[Code, tuple[int | None, Retry, int | None, str]]] = {
     Code.ORIGIN_REFUSED: (403, _N, None, "The request comes from a page of another site."),
     Code.UNAUTHENTICATED: (401, _N, None, "Log in, or send a valid token."),
     Code.FORBIDDEN: (403, _N, None, "Your role, or the scope of your token, does not open this door."),
+    Code.PARTY_NOT_VERIFIED: (403, _N, None, "The party you act for has not had its identity checked yet."),
+    Code.CONFLICT_OF_INTEREST: (403, _N, None, "Staff of the platform and their relatives never buy here."),
     Code.CSRF_FAILED: (403, _R, None, "The form is from another session: load the page again."),
     Code.MALFORMED: (400, _N, 4501, "The request cannot be read; `fields` names what is wrong."),
     Code.UNKNOWN_TYPE: (None, _N, None, "No frame of this type exists."),
@@ -106,7 +110,7 @@ _GATEWAY: Final[Mapping[Code, tuple[int | None, Retry, int | None, str]]] = {
         422,
         _N,
         None,
-        "The file is not taken; `why` is name, empty, too_big, type, type_mismatch, infected or too_many.",
+        "The file is not taken; `why` is name, empty, too_big, type, type_mismatch, infected, too_many or busy.",
     ),
     Code.SLOW: (None, _S, 4408, "The connection does not take what is sent to it."),
     Code.RESYNC: (None, _S, 4410, "The connection has to start from a snapshot."),

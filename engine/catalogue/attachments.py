@@ -14,6 +14,7 @@ import os
 import secrets
 import shlex
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from hashlib import sha256
@@ -28,8 +29,10 @@ from engine.journal.queries import load_queries
 from engine.values import PartyId
 
 PER_SUBJECT_MAX: Final = 50
-AT_ONCE_MAX: Final = 8
-"""Files being received at the same time; others wait."""
+AT_ONCE_MAX: Final = 32
+"""Files being received at the same time; one more is `busy`."""
+OF_OWNER_MAX: Final = 3
+"""Of one owner at the same time: a slow sender holds up nobody but himself."""
 SCAN_S: Final = 120.0
 RESCAN_MAX: Final = 100
 _QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "attachments.sql")
@@ -66,7 +69,7 @@ class Attachment(Struct, frozen=True, kw_only=True):
 
 
 class NotTaken(Struct, frozen=True):
-    """A file was refused: `name`, `empty`, `too_big`, `type`, `type_mismatch`, `infected`, `too_many`."""
+    """A file was refused: `name`, `empty`, `too_big`, `type`, `type_mismatch`, `infected`, `too_many`, `busy` (try again)."""
 
     why: str
     limit: int = 0
@@ -98,7 +101,7 @@ class Attachments:
         self._size_max = size_max
         self._scanner = shlex.split(scan_command)
         self._now_us = now_us
-        self._receiving = asyncio.Semaphore(AT_ONCE_MAX)
+        self._receiving: Counter[PartyId] = Counter()
 
     async def put(
         self, owner: PartyId, name: str, stream: AsyncIterator[bytes], *, subject: str, author: str
@@ -109,12 +112,17 @@ class Attachments:
             return NotTaken("name")
         if await self._pool.fetchval(_QUERIES["count"], subject) >= PER_SUBJECT_MAX:
             return NotTaken("too_many", PER_SUBJECT_MAX)
-        async with self._receiving:
-            temporary = await asyncio.to_thread(self._temporary)
-            try:
-                return await self._take(temporary, owner, shown, stream, subject, author)
-            finally:
-                await asyncio.to_thread(temporary.unlink, missing_ok=True)
+        if self._receiving[owner] >= OF_OWNER_MAX or self._receiving.total() >= AT_ONCE_MAX:
+            return NotTaken("busy")
+        self._receiving[owner] += 1
+        try:
+            return await self._take_through(
+                await asyncio.to_thread(self._temporary), owner, shown, stream, subject, author
+            )
+        finally:
+            self._receiving[owner] -= 1
+            if not self._receiving[owner]:
+                del self._receiving[owner]
 
     async def read(self, attachment_id: str) -> Attachment | None:
         """Return a row, unlinked or not."""
@@ -158,6 +166,14 @@ class Attachments:
             await self._pool.execute(_QUERIES["scanned"], row["sha256"], verdict.value)
             decided += 1
         return decided
+
+    async def _take_through(
+        self, temporary: Path, owner: PartyId, name: str, stream: AsyncIterator[bytes], subject: str, author: str
+    ) -> Attachment | NotTaken:
+        try:
+            return await self._take(temporary, owner, name, stream, subject, author)
+        finally:
+            await asyncio.to_thread(temporary.unlink, missing_ok=True)
 
     async def _take(
         self, temporary: Path, owner: PartyId, name: str, stream: AsyncIterator[bytes], subject: str, author: str

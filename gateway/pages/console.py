@@ -28,7 +28,7 @@ from gateway.errors import Code, Refused
 from gateway.http.answers import json_answer
 from gateway.http.asking import CALLER, network_of
 from gateway.http.uploads import upload_of
-from gateway.pages.achievements import record_context, said, top
+from gateway.pages.achievements import VERSIONS_SHOWN, record_context, said, top
 from gateway.pages.i18n import language_of
 from gateway.pages.rendering import page, see_other
 from gateway.services import SERVICES, Services
@@ -91,7 +91,7 @@ async def _overview_page(request: web.Request, working: Working, wrong: str = ""
         acts=[one.value for one in acts_of(working.state, actors_of(caller, working.owner))],
         waits_for=WAITS_FOR[working.state],
         history=await services.achievements.acts(working.id),
-        rows=history_rows(versions, Viewer.OWNER),
+        rows=history_rows(versions, Viewer.OWNER)[:VERSIONS_SHOWN],
         said=said,
         signers=signers.items,
         names=names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import stat
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from engine.catalogue.attachments import PER_SUBJECT_MAX, Attachment, Attachments, NotTaken, Scan
+from engine.catalogue.attachments import OF_OWNER_MAX, PER_SUBJECT_MAX, Attachment, Attachments, NotTaken, Scan
 from engine.catalogue.media import NAME_MAX, cleaned_name
 from engine.values import PartyId
 
@@ -177,6 +178,30 @@ async def test_a_sender_that_breaks_off_leaves_nothing(store: Attachments, pool:
         await store.put(OWNER, "a.pdf", broken(), subject=SUBJECT, author="p1")
     assert files_in(tmp_path) == []
     assert await pool.fetchval("SELECT count(*) FROM attachment") == 0
+
+
+async def test_a_slow_sender_holds_up_nobody_but_himself(store: Attachments):
+    go = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield PDF
+        await go.wait()
+
+    async def started() -> None:
+        while len(files_in(store._directory)) < OF_OWNER_MAX:
+            await asyncio.sleep(0.005)
+
+    mine = [
+        asyncio.create_task(store.put(OWNER, "a.pdf", slow(), subject=SUBJECT, author="p1"))
+        for _ in range(OF_OWNER_MAX)
+    ]
+    await started()
+    assert await put(store, "b.pdf", PDF) == NotTaken("busy")
+    others = await store.put(PartyId("o2"), "b.pdf", parts(PDF), subject="ach-111111111111", author="p2")
+    assert isinstance(others, Attachment)
+    go.set()
+    assert all(isinstance(taken, Attachment) for taken in await asyncio.gather(*mine))
+    assert isinstance(await put(store, "b.pdf", PDF), Attachment)
 
 
 FINDS = "import sys, pathlib\nsys.exit(1 if b'EICAR' in pathlib.Path(sys.argv[-1]).read_bytes() else 0)\n"
