@@ -146,6 +146,7 @@ def _suspended(state: ListingState, event: e.ListingSuspended) -> ListingState:
         suspended_phase=state.phase,
         suspended_at_us=state.last_at_us,
         suspended_until_us=event.until_us,
+        certain=True,
         reason=event.reason,
     )
 
@@ -215,6 +216,7 @@ def _session_ordered(state: ListingState, event: e.SessionOrdered) -> ListingSta
     return replace(
         state,
         phase=P.BIDDING,
+        certain=True,
         lot_id=event.lot_id,
         session_opens_at_us=event.opens_at_us,
         session_start_price=event.start_price,
@@ -260,7 +262,9 @@ def _refused(state: ListingState, event: e.ListingRefused) -> ListingState:
 def _closed(state: ListingState, final: ListingPhase) -> ListingState:
     """Close to buyers for good. Deals that await signing go on: what was sold stays sold."""
     over = offers.all_over(intents.all_over(state), OfferPhase.EXPIRED)
-    over = replace(offers.takings_over(over), suspended_phase=None, suspended_at_us=None, suspended_until_us=None)
+    over = replace(
+        offers.takings_over(over), suspended_phase=None, suspended_at_us=None, suspended_until_us=None, certain=True
+    )
     if offers.has_open_deal(over):
         return replace(over, phase=P.DEAL, ending=final)
     return replace(over, phase=final)

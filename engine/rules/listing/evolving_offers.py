@@ -106,7 +106,7 @@ def struck(state: ListingState, event: e.DealStruck) -> ListingState:
         )
     if _seats_left(after):
         return after
-    return replace(all_over(intents.all_over(after), OfferPhase.DISPLACED), phase=ListingPhase.DEAL)
+    return replace(all_over(intents.all_over(after), OfferPhase.DISPLACED), phase=ListingPhase.DEAL, certain=True)
 
 
 def _accepted(state: ListingState, event: e.DealStruck) -> tuple[Offer, ...]:

@@ -192,6 +192,7 @@ class ListingState(Struct, frozen=True, kw_only=True):
     discloses_from_us: InstantUs | None = None
     discloses_until_us: InstantUs | None = None
     certain: bool = True
+    """False: the period in force runs past the official calendar. True where none is in force."""
     calendar_version: str = ""
     counted_from_us: InstantUs | None = None
     counted_days: int = 0

@@ -135,3 +135,16 @@ def test_the_decision_is_counted_again_too() -> None:
     record.calendar = short_calendar("2027", day_from_civil(2027, 12, 31), day_from_civil(2027, 1, 1))
     record.say("2026-12-31 10:00", c.RecountPeriod(calendar_version="2027"))
     assert (record.now.certain, when(record.now.decides_at_us)) == (True, "01-07 24:00")
+
+
+def test_where_no_period_runs_nothing_is_uncertain() -> None:
+    record = Record(disclosed(), publish=False)
+    record.calendar = short_calendar("2026", day_from_civil(2026, 12, 31))
+    record.say("2026-12-28 09:00", c.PublishListing())
+    assert not record.now.certain
+    record.say("2026-12-29 09:00", c.SuspendListing(reason="核查"))
+    assert record.now.certain
+    record.say("2026-12-30 09:00", c.ResumeListing(reason="查清"))
+    assert not record.now.certain
+    record.say("2026-12-31 09:00", c.WithdrawListing(reason="自用"))
+    assert record.now.certain

@@ -30,7 +30,7 @@ from engine.rules.listing.state import (
 from engine.rules.listing.terms import SaleWay
 from engine.rules.listing.terms_checking import listing_terms_problems
 from engine.rules.rejections import Reject
-from engine.values import InstantUs
+from engine.values import Amount, InstantUs
 from tests.engine.rules.listing.transcript import CALENDAR, LISTING, Record
 from tests.engine.rules.listing.walking import Draw, draw_command, draw_step_us, draw_terms
 
@@ -173,8 +173,8 @@ def plant_two_for_one_seat(patch: pytest.MonkeyPatch) -> None:
 
 def plant_cheap_sales(patch: pytest.MonkeyPatch) -> None:
     """A single buyer pays one fen."""
-    struck = closing.struck
-    patch.setattr(closing, "struck", lambda state, buyer, _price, *rest: struck(state, buyer, 1, *rest))
+    struck = deals.struck
+    patch.setattr(closing, "struck", lambda state, buyer, _price, *rest: struck(state, buyer, Amount(1), *rest))
 
 
 def plant_selling_to_oneself(patch: pytest.MonkeyPatch) -> None:

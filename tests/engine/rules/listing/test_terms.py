@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -217,3 +220,15 @@ def test_seats_are_not_revised_below_those_that_are_given() -> None:
     for terms, says in ((posted(seats=1), "terms_invalid"), (posted(seats=3), "revised")):
         command = c.ReviseListing(terms=terms, subject=SUBJECT, reason="调整", approval_no="N")
         assert record.say("03-02 11:00", command) == says
+
+
+def test_the_document_names_tests_that_exist() -> None:
+    here = Path(__file__).parent
+    text = (here.parents[3] / "docs" / "RULES-LISTING.md").read_text(encoding="utf-8")
+    assert text.count("::test_") > 40
+    for row in text.splitlines():
+        file = ""
+        for named, name in re.findall(r"`(test_\w+\.py)?(?:::(test_\w+))?`", row):
+            file = named or file or "test_transcripts.py"
+            assert (here / file).is_file(), row
+            assert not name or f"def {name}(" in (here / file).read_text(encoding="utf-8"), f"{file}::{name}"

@@ -8,6 +8,7 @@ from engine.rules.listing import commands as c
 from engine.rules.listing import deposits
 from engine.rules.listing import events as e
 from engine.rules.listing.state import IntentPhase, ListingPhase
+from engine.rules.listing.terms import ExtensionTerms
 from engine.values import Amount, PartyId
 from tests.engine.rules.listing.transcript import PRICE, Record, disclosed, state_asset, when
 
@@ -192,14 +193,14 @@ def test_an_obstacle_that_stays_ends_the_listing() -> None:
 
 
 def test_twelve_months_without_a_buyer() -> None:
-    record = Record(disclosed(extension=disclosed().extension.__class__(cycle_working_days=20, cycles_max=20)))
+    record = Record(disclosed(extension=ExtensionTerms(cycle_working_days=20, cycles_max=20)))
     record.reach("2027-06-01 00:00")
     assert record.now.end_reason is e.EndReason.TOO_LONG
     assert record.tail()[-1] == "03-02 09:00 ended"
 
 
 def test_who_has_applied_in_time_is_heard_after_twelve_months() -> None:
-    record = Record(disclosed(extension=disclosed().extension.__class__(cycle_working_days=20, cycles_max=20)))
+    record = Record(disclosed(extension=ExtensionTerms(cycle_working_days=20, cycles_max=20)))
     record.admit("2027-02-26 10:00", "A")
     record.reach("2027-06-01 00:00")
     assert record.now.phase is ListingPhase.DEAL

@@ -13,6 +13,7 @@ from engine.rules.listing import events as e
 from engine.rules.listing import record_rows
 from engine.rules.listing.record_rows import buyers_row, party_of, public_row, sellers_row, staff_row
 from engine.rules.listing.state import ListingState
+from engine.rules.listing.terms import OfferTerms
 from engine.rules.listing.visibility import buyers_listing, public_listing, sellers_listing, staff_listing
 from engine.values import Amount, PartyId
 from tests.engine.rules.listing.test_random_walks import Walk
@@ -155,7 +156,7 @@ def test_the_standing_offer_shows_its_amount_and_never_its_buyer() -> None:
 
 
 def test_offers_side_by_side_are_nobody_elses_business() -> None:
-    terms = posted(seats=2, offers=posted().offers.__class__(must_rise=False, one_standing=False))
+    terms = posted(seats=2, offers=OfferTerms(must_rise=False, one_standing=False))
     record = Record(terms)
     record.offer("03-02 10:00", "buyer-A", 77_00)
     seen = public_listing(record.now)

@@ -10,7 +10,7 @@ from engine.rules.listing import commands as c
 from engine.rules.listing.closing import next_deadline
 from engine.rules.listing.state import Intent, IntentPhase, ListingPhase, ListingState
 from engine.rules.listing.terms import ListingTerms, OfferedMode, OfferTerms, SaleWay, SeatMethod
-from engine.values import Amount, InstantUs, PartyId
+from engine.values import Amount, DurationUs, InstantUs, PartyId
 from tests.engine.rules.listing.transcript import (
     CALENDAR,
     DEPOSIT,
@@ -59,7 +59,7 @@ def draw_terms(draw: Draw) -> ListingTerms:
                 offers=OfferTerms(
                     must_rise=single,
                     one_standing=single,
-                    expires_after_us=None if draw(0, 1) else 48 * HOUR_US,
+                    expires_after_us=None if draw(0, 1) else DurationUs(48 * HOUR_US),
                     lowest=Amount(100),
                 ),
             )
