@@ -154,7 +154,7 @@ def marked(text: str, query: Query, span: int = MARK_SPAN) -> list[Piece]:
     """Return the stretch of `text` around the first word found, cut into pieces; its beginning if no word is in it."""
     hits = _hits(text, query)
     first = hits[0][0] if hits else 0
-    start = 0 if first < span // 2 else first - span // 4
+    start = 0 if len(text) <= span or first < span // 2 else first - span // 4
     end = min(len(text), start + span)
     pieces = [Piece("…")] if start else []
     at = start

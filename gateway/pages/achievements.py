@@ -14,6 +14,7 @@ from engine.catalogue.attachments import Attachment
 from engine.catalogue.codes.industries import industry_of
 from engine.catalogue.codes.regions import REGIONS
 from engine.catalogue.codes.trl import level_of
+from engine.catalogue.search.entries import Kind
 from engine.rules.achievement.disclosure import Viewer, part_for
 from engine.rules.achievement.record import Achievement, Visibility
 from engine.rules.achievement.rights import foreign_blocked, is_alive, last_day, remaining_days
@@ -24,6 +25,7 @@ from gateway.achievements.filing import sign
 from gateway.achievements.history import history_rows
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
+from gateway.pages.catalogue import suggestions
 from gateway.pages.i18n import language_of
 from gateway.pages.rendering import page, see_other
 from gateway.services import SERVICES, Services
@@ -45,6 +47,7 @@ async def show(request: web.Request) -> web.Response:
         files=files,
         locked=_locked(version.record, viewer),
         may_sign=viewer is Viewer.PUBLIC,
+        matches=await suggestions(request, Kind.ACHIEVEMENT, version.id),
         **record_context(request, part_for(version.record, viewer), services),
     )
 

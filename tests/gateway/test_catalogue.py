@@ -201,6 +201,7 @@ async def test_a_need_goes_from_the_form_to_the_board_and_back(town: Town):
     status, text = await read(visitor, f"/achievements/{achievement[1]}/matches", "en")
     assert FORM["title"] in text
     assert "Same county" in text
+    assert FORM["title"] in (await read(visitor, f"/achievements/{achievement[1]}"))[1]
     dismissed = {"achievement": achievement[1], "need": need_id, "next": f"/needs/{need_id}"}
     assert (await send(bidder, "/matches/dismiss", dismissed))[0] == 303
     assert achievement[1] not in (await read(bidder, f"/needs/{need_id}"))[1]

@@ -86,5 +86,10 @@ def test_marks_show_the_place_in_the_original_spelling():
     assert pieces[0].text == "…"
 
 
+def test_a_text_that_fits_is_shown_whole():
+    pieces = marked("明骄XN-4817型钕铁硼", parse("钕铁硼"), span=30)
+    assert "".join(piece.text for piece in pieces) == "明骄XN-4817型钕铁硼"
+
+
 def test_a_part_of_a_latin_word_is_not_marked():
     assert not any(piece.hit for piece in marked("N52 magnets", Query(parse("n5").words)))
