@@ -34,7 +34,12 @@ BANK_UNUSABLE: Final = (SecretUnusable, LayoutsUnusable)
 AGAIN_S: Final = 2.0
 FILES_MAX: Final = 10
 """Checked files kept for their import."""
-_NAMES: Final = "SELECT id, display_name FROM account WHERE id = ANY($1::text[])"
+_NAMES: Final = """
+SELECT id, name_zh AS name FROM party WHERE id = ANY($1::text[])
+UNION SELECT id, name_en FROM party WHERE id = ANY($1::text[]) AND name_en <> ''
+UNION SELECT id, display_name FROM account WHERE id = ANY($1::text[]) AND id NOT IN (SELECT id FROM party)
+"""
+"""Names under which parties may pay: the register's, and a login's only where the register knows nobody."""
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +127,10 @@ def build_banking(pool: asyncpg.Pool, config: Config, settling: Settling, now_us
 async def names_of(connection: Connection, party_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Return the names under which parties may pay."""
     rows = await connection.fetch(_NAMES, list(party_ids))
-    return {row["id"]: (row["display_name"],) for row in rows}
+    names: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        names[row["id"]] = (*names.get(row["id"], ()), row["name"])
+    return names
 
 
 async def act_for_ever(banking: Banking) -> None:

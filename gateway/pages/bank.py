@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from engine.rules.rejections import Reject
+from gateway.bank.banking import names_of
 from gateway.errors import Code, Refused
 from gateway.http.api.bank import read_file
 from gateway.http.asking import CALLER, network_of
@@ -71,10 +72,11 @@ async def _item_page(
     services = request.app[SERVICES]
     found = [await services.settling.deposits.read(deposit_id) for deposit_id in item.candidates[:10]]
     candidates = [deposit for deposit in found if deposit is not None]
-    names = await services.accounts.by_ids([deposit.party_id for deposit in candidates])  # type: ignore[misc]
+    async with services.pool.acquire() as connection:
+        names = await names_of(connection, [deposit.party_id for deposit in candidates])
     return page(
         request, "bank/item.html", status, tab="queue", item=item, candidates=candidates,
-        names={party: account.display_name for party, account in names.items()},
+        names={party: known[0] for party, known in names.items()},
         history=await services.banking.exceptions.acts_of(item.id), refused=refused, typed=typed,
         now_us=services.now_us,
     )  # fmt: skip
@@ -127,7 +129,7 @@ async def _statements_page(request: web.Request, status: int = 200, **shown: Any
 
 
 async def show_day(request: web.Request) -> web.Response:
-    """GET /desk/bank/day?day=2026-11-24: the reconciliation of a day; yesterday without one."""
+    """GET /desk/bank/day?day=2026-11-24: the reconciliation of a day; today without one."""
     services = request.app[SERVICES]
     today = day_of(services.now_us)
     wanted = _day(request.query.get("day", "")) or today
