@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from engine.catalogue.achievements.verification import CatalogueVerdict, verify_versions
 from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
@@ -27,14 +28,15 @@ def main(arguments: Sequence[str]) -> int:
     if not options.database:
         print("ortoo verify: say which log: --database URL, or --receipt FILE", file=sys.stderr)
         return 2
-    verdict, money = asyncio.run(_verify_database(options))
-    verdict.findings += money.findings
+    verdict, money, catalogue = asyncio.run(_verify_database(options))
+    verdict.findings += [*money.findings, *catalogue.findings]
     for finding in verdict.findings:
         print(f"BAD  {finding.place}: {finding.problem}")
     print(
         f"{'clean' if verdict.clean else 'NOT CLEAN'}: {verdict.events} events, {verdict.lots} lots,"
         f" {verdict.snapshots} snapshots, {verdict.checkpoints} checkpoints,"
-        f" {money.entries} ledger entries, {money.deposits} deposits"
+        f" {money.entries} ledger entries, {money.deposits} deposits,"
+        f" {catalogue.versions} versions of achievements"
     )
     return 0 if verdict.clean else 1
 
@@ -67,14 +69,15 @@ def _verify_receipt(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def _verify_database(options: argparse.Namespace) -> tuple[Verdict, MoneyVerdict]:
+async def _verify_database(options: argparse.Namespace) -> tuple[Verdict, MoneyVerdict, CatalogueVerdict]:
     checkpoints, findings = _read_checkpoints(options)
     async with asyncpg.create_pool(options.database, min_size=1, max_size=2) as pool:
         reader = Reader(pool)
         verdict = await verify_log(reader.shard_page, reader.snapshots(), checkpoints, _progress)
         money = await verify_money(pool) if await _holds_money(pool) else MoneyVerdict([])
+        catalogue = await verify_versions(pool)
     verdict.findings[:0] = findings
-    return verdict, money
+    return verdict, money, catalogue
 
 
 async def _holds_money(pool: asyncpg.Pool) -> bool:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from engine.canonical import NotCanonical
 from engine.catalogue.achievements.confidentiality import Confidentiality, text_digest
 from engine.catalogue.achievements.store import Achievements, ActRefused, NotReady, Working
+from engine.catalogue.achievements.verification import verify_versions
 from engine.catalogue.achievements.versions import AchievementId, Version, body_of, record_of
 from engine.rules.achievement import record as r
 from engine.rules.achievement.states import STEPS, Act, Actor, State
@@ -94,11 +95,18 @@ async def test_versions_are_numbered_and_chained_and_one_changed_byte_is_found(s
     assert [version.number for version in versions] == [1, 2, 3, 4]
     assert len({version.digest for version in versions}) == 4
     assert await store.first_broken(one) is None
+    assert (await verify_versions(pool)).findings == []
     await pool.execute("ALTER TABLE achievement_version DISABLE TRIGGER ALL")
     await pool.execute(
         "UPDATE achievement_version SET body = convert_to(replace(convert_from(body, 'utf8'), '第2版', '第二版'), 'utf8') WHERE number = 2"
     )
     assert await store.first_broken(one) == 2
+    other = await published(store)
+    verdict = await verify_versions(pool)
+    assert [finding.place for finding in verdict.findings] == [f"achievement {one} version 2"]
+    assert verdict.versions == 5
+    await pool.execute("DELETE FROM achievement_version WHERE id = $1", other)
+    assert f"achievement {other}" in {finding.place for finding in (await verify_versions(pool)).findings}
 
 
 @pytest.mark.parametrize("state", State)
