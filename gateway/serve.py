@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ from engine.catalogue.importing.jobs import Imports
 from engine.catalogue.listings.index import ListingIndex
 from engine.catalogue.matching.matches import Matches
 from engine.catalogue.needs.store import Needs, load_needs
+from engine.catalogue.parties.store import Parties
+from engine.catalogue.parties.ties import Ties
 from engine.catalogue.search.entries import Kind
 from engine.catalogue.search.feed import SearchFeed, load_achievements
 from engine.catalogue.search.notices import Notices
@@ -42,6 +45,7 @@ from engine.journal.reader import Reader
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.handover import HandOver
 from engine.runtime.writer import WriterLimits
+from engine.values import PartyId
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
 from gateway.accounts.identities import Identities
@@ -188,6 +192,16 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
         return key
 
 
+def _digest_key(key: Ed25519PrivateKey) -> bytes:
+    """Return the key for digests of id numbers: nobody without the market's key can try numbers against the register."""
+    return sha256(b"ortoo/id-number/v1\n" + key.private_bytes_raw()).digest()
+
+
+async def _verified_account(parties: Parties, party_id: str) -> tuple[str, str] | None:
+    account = await parties.bank_account(PartyId(party_id))
+    return None if account is None else (account.holder, account.number)
+
+
 def live_settings(config: Config) -> LiveSettings:
     """Return how the live edge behaves under this configuration."""
     return LiveSettings(
@@ -269,7 +283,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     saved_searches = SavedSearches(pool, engine.clock.now_us)
     loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
     search_feed = SearchFeed(pool, loaders, [saved_searches.indexed])
-    settling = build_settling(pool, config, lambda: calendar, engine.clock.now_us)
+    parties = Parties(pool, _digest_key(key), engine.clock.now_us)
+    settling = build_settling(pool, config, lambda: calendar, engine.clock.now_us, partial(_verified_account, parties))
     services = Services(
         config=config,
         pool=pool,
@@ -277,6 +292,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         reader=Reader(pool),
         hall=hall,
         listings=listings,
+        parties=parties,
+        ties=Ties(parties),
         calendar=calendar,
         accounts=accounts,
         admissions=Admissions(pool),

@@ -18,6 +18,8 @@ from engine.catalogue.importing.jobs import Imports
 from engine.catalogue.listings.index import ListingIndex
 from engine.catalogue.matching.matches import Matches
 from engine.catalogue.needs.store import Needs
+from engine.catalogue.parties.store import Parties
+from engine.catalogue.parties.ties import Ties
 from engine.catalogue.search.feed import SearchFeed
 from engine.catalogue.search.notices import Notices
 from engine.catalogue.search.saved import SavedSearches
@@ -45,6 +47,8 @@ class Services:
     reader: Reader
     hall: Hall
     listings: ListingIndex
+    parties: Parties
+    ties: Ties
     calendar: Calendar
     """Statutory days as of the start; deadlines counted by another version are counted again."""
     accounts: Accounts

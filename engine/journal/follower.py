@@ -56,6 +56,7 @@ class Follower:
         self._prepare = prepare
         self._effect = effect
         self._dirty = set(shards)
+        self._turns = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wake.set()
 
@@ -78,16 +79,21 @@ class Follower:
             await asyncio.sleep(pause_s)
 
     async def catch_up(self) -> None:
-        """Consume up to the head of the log."""
-        cursors = {row["shard"]: row["seq"] for row in await self._pool.fetch(QUERIES["cursors"], self._consumer)}
-        while self._dirty:
-            shard = self._dirty.pop()
-            try:
-                while await self._turn(shard, cursors):
-                    pass
-            except BaseException:
-                self._dirty.add(shard)
-                raise
+        """Consume up to the head of the log; returns when everything noticed before is done, by whomever."""
+        async with self._turns:
+            cursors = await self._cursors()
+            while self._dirty:
+                shard = self._dirty.pop()
+                try:
+                    while await self._turn(shard, cursors):
+                        pass
+                except BaseException:
+                    self._dirty.add(shard)
+                    raise
+
+    async def _cursors(self) -> dict[int, int]:
+        rows = await self._pool.fetch(QUERIES["cursors"], self._consumer)
+        return {row["shard"]: row["seq"] for row in rows}
 
     async def _turn(self, shard: int, cursors: dict[int, int]) -> bool:
         rows = await self._pool.fetch(self._page, shard, cursors.get(shard, 0), EVENTS_A_TURN)
@@ -99,8 +105,10 @@ class Follower:
             moved = await connection.fetchval(
                 QUERIES["move_cursor"], self._consumer, shard, reached, cursors.get(shard, 0)
             )
-            if moved is None:
-                raise asyncpg.SerializationError("another process consumes under this name")
-            await self._effect(connection, prepared)
-        cursors[shard] = reached
+            if moved is not None:
+                await self._effect(connection, prepared)
+        if moved is None:  # another process has done this page
+            cursors.update(await self._cursors())
+        else:
+            cursors[shard] = reached
         return True

@@ -21,6 +21,7 @@ from gateway.accounts.model import (
     QUERIES,
     Account,
     Caller,
+    MemberRole,
     Role,
     Scope,
     account_of,
@@ -152,7 +153,7 @@ class Accounts:
         """End the session of the caller; without one nothing happens."""
         if not caller.session:
             return
-        async with self._act(Origin(caller.party_id, network), "session.ended", caller.party_id) as connection:
+        async with self._act(Origin(caller.login_id, network), "session.ended", caller.login_id) as connection:
             await connection.execute(QUERIES["delete_session"], bytes.fromhex(caller.session))
             await connection.execute(QUERIES["revoke"], self._now_us(), "session", caller.session)
         await self.identities.catch_up()
@@ -268,6 +269,27 @@ class Accounts:
         """Return the accounts of these parties."""
         rows = await self._pool.fetch(QUERIES["accounts_by_id"], list(party_ids))
         return {PartyId(row["id"]): account_of(row) for row in rows}
+
+    async def of_party(self, party_id: PartyId) -> list[Account]:
+        """Return the accounts that act for a party, by login name."""
+        return [account_of(row) for row in await self._pool.fetch(QUERIES["logins_of_party"], party_id, PAGE_MAX)]
+
+    async def join(
+        self, account_id: PartyId, party_id: PartyId, roles: Iterable[MemberRole], origin: Origin
+    ) -> Account:
+        """Let an account act for a party under these roles, at once in every open page; its own id: for itself again.
+
+        Raises:
+            Refused: NOT_FOUND.
+        """
+        wanted = sorted({role.value for role in roles})
+        async with self._act(origin, "account.joined", account_id) as connection:
+            row = await connection.fetchrow(QUERIES["join_party"], account_id, party_id, wanted)
+            if row is None:
+                raise Refused(Code.NOT_FOUND)
+            await connection.execute(QUERIES["revoke"], self._now_us(), "account", account_id)
+        await self.identities.catch_up()
+        return account_of(row)
 
     async def page(self, after_login: str = "", role: Role | None = None, limit: int = 100) -> list[Account]:
         """Return accounts by login name, after one, of one role or all."""

@@ -40,7 +40,7 @@ class Admissions:
     async def waiting(self, lot_id: LotId, limit: int = PAGE_MAX) -> list[AdmissionRequest]:
         """Return who waits, longest first."""
         rows = await self._pool.fetch(QUERIES["admission_requests"], lot_id, min(limit, PAGE_MAX))
-        return [AdmissionRequest(PartyId(row["account"]), row["asked_at_us"]) for row in rows]
+        return [AdmissionRequest(PartyId(row["party"]), row["asked_at_us"]) for row in rows]
 
     async def close(self, lot_id: LotId, party_id: PartyId) -> None:
         """Forget a request that was answered."""

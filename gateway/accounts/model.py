@@ -52,10 +52,25 @@ class Scope(StrEnum):
     DESK = "desk"
 
 
+class MemberRole(StrEnum):
+    """What an account may do inside its organisation."""
+
+    ADMINISTRATOR = "administrator"
+    """Invites colleagues and gives roles."""
+    APPLICANT = "applicant"
+    """Prepares: achievements, listings, applications."""
+    APPROVER = "approver"
+    """Releases what an applicant prepared."""
+    FINANCE = "finance"
+    """Sees deposits, the bank account, statements."""
+
+
 class Account(Struct, frozen=True, kw_only=True):
-    """A party that can log in. `id` is also its party id."""
+    """A login. It acts for one party: itself (a natural person, `party` equals `id`), or the organisation it belongs to."""
 
     id: PartyId
+    party: PartyId
+    """Who trades when this account acts."""
     login: str
     """Normalised by `normalised_login`."""
     display_name: str
@@ -63,6 +78,8 @@ class Account(Struct, frozen=True, kw_only=True):
     language: str
     created_at_us: int
     disabled_at_us: int | None = None
+    member_roles: frozenset[MemberRole] = frozenset()
+    """Inside its organisation; empty for a natural person, who does everything himself."""
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -87,9 +104,22 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     @property
     def party_id(self) -> PartyId:
-        """Return the party's id; only for callers with an account."""
+        """Return the id of the party that trades; only for callers with an account."""
+        assert self.account is not None, "the door lets no anonymous caller in"
+        return self.account.party
+
+    @property
+    def login_id(self) -> PartyId:
+        """Return the id of the login itself: what audit, tokens and passwords are about."""
         assert self.account is not None, "the door lets no anonymous caller in"
         return self.account.id
+
+    def may_as(self, role: MemberRole) -> bool:
+        """Tell whether the caller may do what a member of this role does: natural persons do everything themselves."""
+        account = self.account
+        if account is None:
+            return False
+        return account.party == account.id or role in account.member_roles
 
 
 ANONYMOUS: Final = Caller()
@@ -105,6 +135,8 @@ def account_of(row: asyncpg.Record) -> Account:
         language=row["language"],
         created_at_us=row["created_at_us"],
         disabled_at_us=row["disabled_at_us"],
+        party=PartyId(row["party"]),
+        member_roles=frozenset(MemberRole(role) for role in row["member_roles"]),
     )
 
 

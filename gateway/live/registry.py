@@ -58,14 +58,14 @@ class Registry:
         """Note whose connection it is; False if the account has too many."""
         visitor = session.visitor
         assert visitor is not None
-        if len(self._of_subject.get(visitor.party_id, ())) >= self._settings.connections_per_account:
+        if len(self._of_subject.get(visitor.caller.login_id, ())) >= self._settings.connections_per_account:
             return False
         for subject in subjects_of(visitor.caller):
             self._of_subject.setdefault(subject, {})[session] = None
         return True
 
     def budget(self, party_id: PartyId) -> Budget:
-        """Return the bid budget of an account; the API takes from the same one."""
+        """Return the bid budget of a party; the API takes from the same one."""
         budget = self._budgets.get(party_id)
         if budget is None:
             budget = self._budgets[party_id] = Budget(self._settings.bids)
@@ -80,7 +80,7 @@ class Registry:
         return list(self._spokes[turn % SPOKES])
 
     def forget_whole_budgets(self, now_us: int) -> None:
-        """Drop the budgets of accounts that have gone and could not have used theirs up."""
+        """Drop the budgets that are whole again: a new one is the same."""
         for party_id, budget in list(self._budgets.items()):
-            if budget.whole_at_us <= now_us and party_id not in self._of_subject:
+            if budget.whole_at_us <= now_us:
                 del self._budgets[party_id]

@@ -183,7 +183,7 @@ async def _command(services: Services, act: str, reason: str, form: Any) -> c.Co
             account = await services.accounts.by_login(str(form.get("login", "")))
             if account is None or account.role.is_staff:
                 raise Refused(Code.MALFORMED, fields="login")
-            return c.AdmitBidder(bidder_id=account.id)
+            return c.AdmitBidder(bidder_id=account.party)
         case _:
             raise Refused(Code.MALFORMED, fields="act")
 

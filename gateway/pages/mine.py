@@ -91,7 +91,7 @@ async def _own_record(request: web.Request, services: Services) -> tuple[Record,
 
 async def show_tokens(request: web.Request) -> web.Response:
     """GET /me/tokens."""
-    tokens = await request.app[SERVICES].accounts.tokens_of(request[CALLER].party_id)
+    tokens = await request.app[SERVICES].accounts.tokens_of(request[CALLER].login_id)
     return page(request, "tokens.html", tokens=tokens, scopes=[scope.value for scope in Scope], made=None, code=None)
 
 
@@ -100,18 +100,18 @@ async def change_tokens(request: web.Request) -> web.Response:
     services, caller, form = request.app[SERVICES], request[CALLER], await request.post()
     revoked = str(form.get("revoke", ""))
     if revoked:
-        await services.accounts.revoke_token(caller.party_id, revoked, origin_of(request))
+        await services.accounts.revoke_token(caller.login_id, revoked, origin_of(request))
         return see_other("/me/tokens")
     made, code = None, None
     days = str(form.get("days", "90"))
     wanted = [Scope(scope) for scope in form.getall("scopes", []) if scope in set(Scope)]
     try:
         _, made = await services.accounts.create_token(
-            caller.party_id, str(form.get("name", "")), wanted, int(days) if days.isdigit() else 0, origin_of(request)
+            caller.login_id, str(form.get("name", "")), wanted, int(days) if days.isdigit() else 0, origin_of(request)
         )
     except Refused as refused:
         code = refused.code.value
-    tokens = await services.accounts.tokens_of(caller.party_id)
+    tokens = await services.accounts.tokens_of(caller.login_id)
     return page(request, "tokens.html", tokens=tokens, scopes=[scope.value for scope in Scope], made=made, code=code)
 
 

@@ -128,6 +128,7 @@ class Town:
         command = c.PublishLot(terms=terms, subject=subject, seller_id=seller)
         operator = Account(
             id=PartyId("p" + "f" * 16),
+            party=PartyId("p" + "f" * 16),
             login="op",
             display_name="op",
             role=Role.OPERATOR,

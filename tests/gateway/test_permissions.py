@@ -23,6 +23,41 @@ from tests.gateway.conftest import HERE, Person, Town
 
 # a: anonymous, b: bidder, s: seller, o: operator, v: supervisor; then the scope of tokens, `-` where none opens it.
 REVIEWED = """
+GET    /api/v1/listings                  absov read
+POST   /api/v1/listings                  bs    desk
+GET    /api/v1/listings/{listing}        absov read
+POST   /api/v1/listings/{listing}/watch  bs    read
+DELETE /api/v1/listings/{listing}/watch  bs    read
+POST   /api/v1/listings/{listing}/resubmit bs    desk
+POST   /api/v1/listings/{listing}/revise bs    desk
+POST   /api/v1/listings/{listing}/price  bs    desk
+POST   /api/v1/listings/{listing}/withdraw bs    desk
+POST   /api/v1/listings/{listing}/publish o     desk
+POST   /api/v1/listings/{listing}/return o     desk
+POST   /api/v1/listings/{listing}/refuse o     desk
+POST   /api/v1/listings/{listing}/suspend o     desk
+POST   /api/v1/listings/{listing}/resume o     desk
+POST   /api/v1/listings/{listing}/terminate o     desk
+POST   /api/v1/listings/{listing}/intents bs    bid
+POST   /api/v1/listings/{listing}/intents/{no}/correct bs    bid
+POST   /api/v1/listings/{listing}/intents/{no}/withdraw bs    bid
+POST   /api/v1/listings/{listing}/intents/{no}/review o     desk
+POST   /api/v1/listings/{listing}/intents/{no}/answer bs    desk
+POST   /api/v1/listings/{listing}/intents/{no}/settle o     desk
+POST   /api/v1/listings/{listing}/intents/{no}/disqualify o     desk
+POST   /api/v1/listings/{listing}/take   bs    bid
+POST   /api/v1/listings/{listing}/takings bs    bid
+POST   /api/v1/listings/{listing}/takings/{no}/confirm bso   desk
+POST   /api/v1/listings/{listing}/offers bs    bid
+POST   /api/v1/listings/{listing}/offers/{no}/withdraw bs    bid
+POST   /api/v1/listings/{listing}/offers/{no}/accept-counter bs    bid
+POST   /api/v1/listings/{listing}/offers/{no}/accept bs    desk
+POST   /api/v1/listings/{listing}/offers/{no}/reject bs    desk
+POST   /api/v1/listings/{listing}/offers/{no}/counter bs    desk
+POST   /api/v1/listings/{listing}/deals/{no}/signing o     desk
+POST   /api/v1/listings/{listing}/deals/{no}/default o     desk
+GET    /api/v1/me/listings               bs    read
+GET    /api/v1/desk/listings             ov    desk
 GET    /api/openapi.json                     absov read
 GET    /api/v1/key                           absov read
 GET    /api/v1/lots                          absov read
@@ -232,7 +267,13 @@ def test_every_frame_that_can_be_read_has_a_door():
 @pytest.mark.parametrize("scope", [None, *Scope])
 def test_the_live_edge_takes_frames_by_this_table(role: Role, scope: Scope | None):
     account = Account(
-        id=PartyId("p" + "0" * 16), login="x", display_name="x", role=role, language="zh", created_at_us=0
+        id=PartyId("p" + "0" * 16),
+        party=PartyId("p" + "0" * 16),
+        login="x",
+        display_name="x",
+        role=role,
+        language="zh",
+        created_at_us=0,
     )
     caller = Caller(account=account)
     if scope is not None:
@@ -400,7 +441,13 @@ async def test_logging_out_ends_the_session_and_not_just_the_cookie(town: Town):
 def test_judge_tells_nobody_from_somebody():
     door = Door("GET", "/x", frozenset({Role.OPERATOR}))
     account = Account(
-        id=PartyId("p" + "0" * 16), login="x", display_name="x", role=Role.BIDDER, language="zh", created_at_us=0
+        id=PartyId("p" + "0" * 16),
+        party=PartyId("p" + "0" * 16),
+        login="x",
+        display_name="x",
+        role=Role.BIDDER,
+        language="zh",
+        created_at_us=0,
     )
     assert judge(door, ANONYMOUS) is Code.UNAUTHENTICATED
     assert judge(door, Caller(account=account)) is Code.FORBIDDEN

@@ -1,6 +1,6 @@
 -- name: insert_account
-INSERT INTO account (id, login, display_name, role, language, password_hash, created_at_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *;
+INSERT INTO account (id, party, login, display_name, role, language, password_hash, created_at_us)
+VALUES ($1, $1, $2, $3, $4, $5, $6, $7) RETURNING *;
 
 -- name: account_by_login
 SELECT * FROM account WHERE login = $1;
@@ -109,13 +109,20 @@ DELETE FROM login_attempt WHERE last_at_us < $1;
 DELETE FROM revocation WHERE at_us < $1;
 
 -- name: ask_admission
-INSERT INTO admission_request (lot, account, asked_at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+INSERT INTO admission_request (lot, party, asked_at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
 
 -- name: admission_requests
-SELECT r.account, r.asked_at_us FROM admission_request r WHERE r.lot = $1 ORDER BY r.asked_at_us, r.account LIMIT $2;
+SELECT r.party, r.asked_at_us FROM admission_request r WHERE r.lot = $1 ORDER BY r.asked_at_us, r.party LIMIT $2;
 
 -- name: has_asked
-SELECT EXISTS (SELECT FROM admission_request WHERE lot = $1 AND account = $2);
+SELECT EXISTS (SELECT FROM admission_request WHERE lot = $1 AND party = $2);
 
 -- name: close_admission
-DELETE FROM admission_request WHERE lot = $1 AND account = $2;
+DELETE FROM admission_request WHERE lot = $1 AND party = $2;
+
+-- name: logins_of_party
+-- The accounts that act for a party.
+SELECT * FROM account WHERE party = $1 ORDER BY login LIMIT $2;
+
+-- name: join_party
+UPDATE account SET party = $2, member_roles = $3 WHERE id = $1 RETURNING *;

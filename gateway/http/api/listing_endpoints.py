@@ -20,8 +20,8 @@ _ACT: Final = (*_ASKED, *_LISTING, Code.FORBIDDEN, Reject.ENDED, Reject.WRONG_PH
 _TERMS: Final = (*_ACT, Code.NOT_FOUND, Reject.BELOW_VALUATION, Reject.APPROVAL_REQUIRED, Reject.TERMS_INVALID)
 _PRICE: Final = (*_ACT, Reject.PRICE_UNCHANGED, Reject.BELOW_VALUATION, Reject.APPROVAL_REQUIRED)
 _BUY: Final = (
-    *_ASKED, *_LISTING, Reject.ENDED, Reject.WRONG_PHASE, Reject.SELLER_MAY_NOT_BUY, Reject.FOREIGN_BLOCKED,
-    Reject.ALREADY_REGISTERED, Reject.SOLD_OUT, Reject.LISTING_FULL, Reject.NOT_ADMITTED, Reject.AMOUNT_OUT_OF_RANGE,
+    Code.PARTY_NOT_VERIFIED, Code.CONFLICT_OF_INTEREST, *_ASKED, *_LISTING, Reject.ENDED, Reject.WRONG_PHASE,
+    Reject.SELLER_MAY_NOT_BUY, Reject.FOREIGN_BLOCKED, Reject.ALREADY_REGISTERED, Reject.SOLD_OUT, Reject.LISTING_FULL, Reject.NOT_ADMITTED, Reject.AMOUNT_OUT_OF_RANGE,
     Reject.PRICE_CHANGED, Reject.BELOW_LIST_PRICE,
 )  # fmt: skip
 _INTENT: Final = (*_ACT, Code.NOT_FOUND, Reject.NO_SUCH_INTENT, Reject.NOT_THIS_BUYER)
@@ -67,8 +67,8 @@ LISTING_ENDPOINTS: Final = (
     Endpoint(
         "POST", f"{V1}/listings", "Hand a listing in", listings.submit, lv.ListingCommandView, lw.SubmitListingWish,
         (
-            *_ASKED, Code.NOT_FOUND, Reject.NO_SUCH_LISTING, Reject.LISTING_EXISTS, Reject.BELOW_VALUATION,
-            Reject.APPROVAL_REQUIRED, Reject.TERMS_INVALID,
+            Code.FORBIDDEN, Code.PARTY_NOT_VERIFIED, *_ASKED, Code.NOT_FOUND, Reject.NO_SUCH_LISTING,
+            Reject.LISTING_EXISTS, Reject.BELOW_VALUATION, Reject.APPROVAL_REQUIRED, Reject.TERMS_INVALID,
         ),
     ),
     Endpoint(

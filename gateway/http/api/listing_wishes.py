@@ -229,14 +229,14 @@ class IntentWish(CommandWish):
     related: ShortText = ""
     statement: Text = ""
 
-    def command(self, buyer_id: PartyId, foreign: bool) -> c.RegisterIntent:
-        """Return the command."""
+    def command(self, buyer_id: PartyId, foreign: bool, related: str) -> c.RegisterIntent:
+        """Return the command; a relation that is on the register stands before what the buyer says."""
         return c.RegisterIntent(
             buyer_id=buyer_id,
             quote=None if self.quote is None else Amount(int(self.quote)),
             foreign=foreign,
             joint_with=tuple(PartyId(party) for party in self.joint_with),
-            related=self.related,
+            related=related or self.related,
             statement=self.statement,
         )
 

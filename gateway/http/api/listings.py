@@ -17,6 +17,7 @@ from engine.rules.listing.state import DealPhase, IntentPhase, ListingPhase, Lis
 from engine.rules.listing.visibility import buyers_listing, public_listing, sellers_listing, staff_listing
 from engine.rules.rejections import Reject
 from engine.values import Amount, ListingId, is_listing_id
+from gateway.accounts.model import MemberRole
 from gateway.errors import Code, Refused
 from gateway.http.api import listing_wishes as w
 from gateway.http.api.calls import Call, RefusedByEngine, id_text
@@ -33,7 +34,7 @@ from gateway.http.api.views import DoneView
 from gateway.http.api.wishes import ReasonWish
 from gateway.http.commands import outcome_of
 from gateway.listings.asking import VERBS, ask_listing, find_listing, find_visible, is_seller
-from gateway.listings.buyers import buyer_of
+from gateway.listings.buyers import buyer_of, must_be_verified
 from gateway.listings.terms import SEEDS, listed_subject, listed_version, listing_terms, without_seed
 
 
@@ -114,6 +115,8 @@ async def unwatch(call: Call) -> DoneView:
 
 async def submit(call: Call, wish: w.SubmitListingWish) -> ListingCommandView:
     """Hand a listing in: an achievement of the caller's party, under terms that its record allows."""
+    _must_be(call, MemberRole.APPROVER)
+    await must_be_verified(call.services, call.caller)
     version = await listed_version(call.services, call.caller.party_id, wish.achievement, wish.terms.mode)
     terms = listing_terms(wish.terms, version, secrets.randbelow(SEEDS))
     command = c.SubmitListing(terms=terms, subject=listed_subject(version, wish.notice), seller_id=call.caller.party_id)
@@ -187,7 +190,8 @@ async def register_intent(call: Call, wish: w.IntentWish) -> ListingCommandView:
     """Apply as a buyer."""
     state = await find_visible(call.services, call.caller, call.path["listing"])
     buyer = await buyer_of(call.services, call.caller, state)
-    return await _send(call, state.listing_id, wish.command(buyer.party_id, buyer.foreign), wish.id)
+    command = wish.command(buyer.party_id, buyer.foreign, buyer.related)
+    return await _send(call, state.listing_id, command, wish.id)
 
 
 async def correct_intent(call: Call, wish: w.CorrectionWish) -> ListingCommandView:
@@ -310,6 +314,16 @@ async def record_signing(call: Call, wish: w.SigningWish) -> ListingCommandView:
 async def record_default(call: Call, wish: w.DefaultWish) -> ListingCommandView:
     """Record that a side of a deal refused, after hearing both."""
     return await _decide(call, c.RecordDefault(deal_no=_number(call), side=wish.side, reason=wish.reason), wish.id)
+
+
+def _must_be(call: Call, role: MemberRole) -> None:
+    """Let only members of this role act for their organisation.
+
+    Raises:
+        Refused: FORBIDDEN.
+    """
+    if not call.caller.may_as(role):
+        raise Refused(Code.FORBIDDEN)
 
 
 def _number(call: Call) -> int:

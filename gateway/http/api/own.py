@@ -58,24 +58,24 @@ async def signed_receipt(call: Call, seq_text: str) -> dict[str, Any]:
 
 async def tokens(call: Call) -> TokensView:
     """The tokens of the account."""
-    return TokensView(await call.services.accounts.tokens_of(call.caller.party_id))
+    return TokensView(await call.services.accounts.tokens_of(call.caller.login_id))
 
 
 async def create_token(call: Call, wish: TokenWish) -> NewTokenView:
     """Make a token."""
     token, secret = await call.services.accounts.create_token(
-        call.caller.party_id, wish.name, wish.scopes, wish.days, call.origin
+        call.caller.login_id, wish.name, wish.scopes, wish.days, call.origin
     )
     return NewTokenView(token, secret)
 
 
 async def revoke_token(call: Call) -> DoneView:
     """Take a token back at once."""
-    await call.services.accounts.revoke_token(call.caller.party_id, call.path["id"], call.origin)
+    await call.services.accounts.revoke_token(call.caller.login_id, call.path["id"], call.origin)
     return DoneView()
 
 
 async def change_password(call: Call, wish: PasswordWish) -> DoneView:
     """Set a new password and end every session of the account."""
-    await call.services.accounts.change_password(call.caller.party_id, wish.current, wish.new, call.origin)
+    await call.services.accounts.change_password(call.caller.login_id, wish.current, wish.new, call.origin)
     return DoneView()

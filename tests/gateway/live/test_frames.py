@@ -28,7 +28,13 @@ QUICK = LiveSettings(frames=PLENTY, refusals=PLENTY, bids=PLENTY)
 
 def seat(settings: LiveSettings = QUICK) -> RoomSession:
     account = Account(
-        id=PartyId("anna"), login="anna", display_name="anna", role=Role.BIDDER, language="zh", created_at_us=0
+        id=PartyId("anna"),
+        party=PartyId("anna"),
+        login="anna",
+        display_name="anna",
+        role=Role.BIDDER,
+        language="zh",
+        created_at_us=0,
     )
     session = RoomSession(1, TableWire(), settings, lambda visitor: True, lambda session: None, 0)
     session.welcome(visitor_of(Caller(account=account)), Budget(settings.bids), 0)

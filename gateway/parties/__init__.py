@@ -1,0 +1,1 @@
+"""Parties at the door: names from one place, who acts for whom, whether somebody may buy."""
