@@ -9,18 +9,27 @@ from engine.values import InstantUs
 
 
 async def travel(engine: Engine, to_us: int) -> None:
-    """Put the market's clock forward to an instant and let everything that fell due happen."""
-    by_us = to_us - engine.clock.now_us()
-    assert by_us >= 0, "time goes one way"
+    """Put the market's clock forward to an instant, from one deadline to the next, as if somebody had served all the while."""
+    assert to_us >= engine.clock.now_us(), "time goes one way"
+    while (due_us := _next_due(engine)) is not None and due_us <= to_us:
+        _put_forward(engine, due_us)
+        async with asyncio.timeout(10):
+            while (next_us := _next_due(engine)) is not None and next_us <= engine.clock.now_us():
+                await asyncio.sleep(0.01)  # the writer's timer looks at the clock at least twice a second
+    _put_forward(engine, to_us)
+
+
+def _put_forward(engine: Engine, to_us: int) -> None:
+    by_us = max(0, to_us - engine.clock.now_us())
     engine.clock._offset_us += by_us
     engine._last_beat_us = InstantUs(engine._last_beat_us + by_us)
-    async with asyncio.timeout(10):
-        while any(_overdue(lane) for lane in engine._lanes):
-            await asyncio.sleep(0.01)  # the writer's timer looks at the clock at least twice a second
 
 
-def _overdue(lane: object) -> bool:
-    rules, writer = lane.rules, lane.writer  # type: ignore[attr-defined]
-    now_us = writer._clock.now_us()
-    dues = (rules.next_deadline(state) for state in list(writer.committed.values()))
-    return any(due_us is not None and due_us <= now_us for due_us in dues)
+def _next_due(engine: Engine) -> int | None:
+    dues = [
+        due_us
+        for lane in engine._lanes
+        for state in list(lane.writer.committed.values())
+        if (due_us := lane.rules.next_deadline(state)) is not None
+    ]
+    return min(dues, default=None)

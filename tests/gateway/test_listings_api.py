@@ -13,7 +13,6 @@ from gateway.errors import Code
 from settlement.deposits.events import DepositState as S
 from tests.gateway.conftest import Person, Town
 from tests.gateway.listed import LISTINGS, PRICE, Fair, disclosed_terms, wish
-from tests.time_travel import travel
 
 
 @pytest.fixture
@@ -91,10 +90,6 @@ async def test_who_does_not_pay_his_deposit_in_time_is_out(fair: Fair) -> None:
     unpaid = await fair.qualify(other)
     await fair.deposit_in(unpaid, S.REQUIRED)
     await fair.disclosure_ends()
-    state = await fair.in_phase(ListingPhase.DECIDING)
-    due_us = state.intents[unpaid - 1].due_us
-    assert due_us is not None
-    await travel(fair.services.engine, due_us)
     state = await fair.in_phase(ListingPhase.DEAL)
     assert state.intents[unpaid - 1].phase.value == "lapsed"
 
