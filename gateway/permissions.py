@@ -153,6 +153,32 @@ _ACHIEVEMENTS: Final = (
     Door("POST", "/desk/achievements/{id}", OPERATORS),
 )
 
+_PARTIES: Final = (
+    Door("GET", "/api/v1/me/party", BIDDERS, Scope.READ),
+    Door("POST", "/api/v1/me/party", BIDDERS),
+    Door("POST", "/api/v1/me/party/submit", BIDDERS),
+    Door("POST", "/api/v1/me/party/bank-account", BIDDERS),
+    Door("POST", "/api/v1/me/party/invitations", BIDDERS),
+    Door("POST", "/api/v1/me/party/accept", BIDDERS),
+    Door("POST", "/api/v1/me/party/members", BIDDERS),
+    Door("POST", "/api/v1/me/party/relations", BIDDERS),
+    Door("POST", "/api/v1/me/party/agents", BIDDERS),
+    Door("POST", "/api/v1/me/party/broker", BIDDERS),
+    Door("GET", "/api/v1/desk/parties", STAFF, Scope.DESK),
+    Door("GET", "/api/v1/desk/parties/waiting", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/desk/parties/{party}", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/desk/parties/{party}/broker", OPERATORS, Scope.DESK),
+    Door("GET", "/api/v1/desk/agents", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/desk/agents", OPERATORS, Scope.DESK),
+    Door("GET", "/me/party", BIDDERS),
+    Door("POST", "/me/party", BIDDERS),
+    Door("GET", "/invitations/{secret}", ANYONE),
+    Door("POST", "/invitations/{secret}", BIDDERS),
+    Door("GET", "/desk/parties", STAFF),
+    Door("POST", "/desk/parties", OPERATORS),
+    Door("GET", "/desk/parties/{party}", STAFF),
+    Door("POST", "/desk/parties/{party}", OPERATORS),
+)
 _LISTINGS: Final = (
     Door("GET", "/api/v1/listings", ANYONE, Scope.READ),
     Door("POST", "/api/v1/listings", BIDDERS, Scope.DESK),
@@ -276,7 +302,7 @@ _BANK: Final = (
     Door("GET", "/desk/bank/payments/{number}", OPERATORS),
 )
 
-ROWS: Final = (*_BANK, *_DEPOSITS, *_CATALOGUE, *_ACHIEVEMENTS, *_API, *_HEALTH, *_PAGES, *_LIVE, *_LISTINGS)
+ROWS: Final = (*_BANK, *_DEPOSITS, *_CATALOGUE, *_ACHIEVEMENTS, *_API, *_HEALTH, *_PAGES, *_LIVE, *_LISTINGS, *_PARTIES)
 
 
 class DoorsUnsound(Exception):

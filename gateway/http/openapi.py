@@ -18,16 +18,18 @@ from gateway.http.answers import PROBLEM
 from gateway.http.api.calls import Endpoint
 from gateway.http.api.endpoints import ENDPOINTS
 from gateway.http.api.listing_wishes import LISTING_PATTERN
+from gateway.http.api.parties import PARTY_PATTERN
 from gateway.http.api.wishes import LOT_PATTERN, Query
 from gateway.http.uploads import STREAMED
 from gateway.permissions import Door, find_door
 
 REF: Final = "#/components/schemas/"
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_PATTERNS: Final = {"lot": LOT_PATTERN, "listing": LISTING_PATTERN, "no": r"^[0-9]{1,6}$", "seq": r"^[0-9]{1,16}$"}
+_PATTERNS: Final = {"lot": LOT_PATTERN, "listing": LISTING_PATTERN, "party": PARTY_PATTERN, "no": r"^[0-9]{1,6}$", "seq": r"^[0-9]{1,16}$"}
 _DESCRIPTIONS: Final = {
     "lot": "Name of the lot.",
     "listing": "Name of the listing.",
+    "party": "Id of the party.",
     "no": "Number of the application, offer, notice or deal.",
     "seq": "Place in the lot's record.",
     "id": "Id of the command, token, achievement or other thing named before it.",

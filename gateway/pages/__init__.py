@@ -5,7 +5,24 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.http.asking import ERROR_CODE
-from gateway.pages import account, achievements, bank, catalogue, console, deposit_desk, deposits, desk, hall, imports, lot, mine, needs, review, room
+from gateway.pages import (
+    account,
+    achievements,
+    bank,
+    catalogue,
+    console,
+    deposit_desk,
+    deposits,
+    desk,
+    hall,
+    imports,
+    lot,
+    mine,
+    needs,
+    parties,
+    review,
+    room,
+)
 from gateway.pages.rendering import page, static_file
 
 __all__ = ["add_pages", "render_error"]
@@ -14,7 +31,24 @@ __all__ = ["add_pages", "render_error"]
 def add_pages(app: web.Application) -> None:
     """Add every page to the application."""
     app.router.add_get("/static/{path:.+}", static_file)
-    for module in (bank, deposits, deposit_desk, catalogue, needs, imports, achievements, console, review, hall, lot, room, account, mine, desk):
+    for module in (
+        bank,
+        deposits,
+        deposit_desk,
+        catalogue,
+        needs,
+        parties,
+        imports,
+        achievements,
+        console,
+        review,
+        hall,
+        lot,
+        room,
+        account,
+        mine,
+        desk,
+    ):
         app.add_routes(module.ROUTES)
 
 

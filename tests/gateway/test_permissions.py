@@ -23,6 +23,30 @@ from tests.gateway.conftest import HERE, Person, Town
 
 # a: anonymous, b: bidder, s: seller, o: operator, v: supervisor; then the scope of tokens, `-` where none opens it.
 REVIEWED = """
+GET    /api/v1/me/party                  bs    read
+POST   /api/v1/me/party                  bs    -
+POST   /api/v1/me/party/submit           bs    -
+POST   /api/v1/me/party/bank-account     bs    -
+POST   /api/v1/me/party/invitations      bs    -
+POST   /api/v1/me/party/accept           bs    -
+POST   /api/v1/me/party/members          bs    -
+POST   /api/v1/me/party/relations        bs    -
+POST   /api/v1/me/party/agents           bs    -
+POST   /api/v1/me/party/broker           bs    -
+GET    /api/v1/desk/parties              ov    desk
+GET    /api/v1/desk/parties/waiting      ov    desk
+POST   /api/v1/desk/parties/{party}      o     desk
+POST   /api/v1/desk/parties/{party}/broker o     desk
+GET    /api/v1/desk/agents               ov    desk
+POST   /api/v1/desk/agents               o     desk
+GET    /me/party                         bs    -
+POST   /me/party                         bs    -
+GET    /invitations/{secret}             absov -
+POST   /invitations/{secret}             bs    -
+GET    /desk/parties                     ov    -
+POST   /desk/parties                     o     -
+GET    /desk/parties/{party}             ov    -
+POST   /desk/parties/{party}             o     -
 GET    /api/v1/listings                  absov read
 POST   /api/v1/listings                  bs    desk
 GET    /api/v1/listings/{listing}        absov read

@@ -8,7 +8,7 @@ from engine.rules.rejections import Reject
 from gateway.errors import Code
 from gateway.http.api import achievements as ach
 from gateway.http.api import catalogue as cat
-from gateway.http.api import deposits, desk, market, own, wishes
+from gateway.http.api import deposits, desk, market, own, parties, wishes
 from gateway.http.api import views as v
 from gateway.http.api.bank import BANK_ENDPOINTS
 from gateway.http.api.calls import Endpoint
@@ -35,6 +35,58 @@ V1: Final = "/api/v1"
 ENDPOINTS: Final = (
     *BANK_ENDPOINTS,
     *LISTING_ENDPOINTS,
+    Endpoint("GET", f"{V1}/me/party", "The party for which the account acts", parties.own, parties.OwnPartyView),
+    Endpoint(
+        "POST", f"{V1}/me/party", "Register or change a party", parties.register, parties.OwnPartyView, parties.PartyWish,
+        (Code.CONFLICT, Code.FORBIDDEN),
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/submit", "Hand the identity in", parties.submit, parties.OwnPartyView,
+        refuses=(Code.CONFLICT, Code.FORBIDDEN, Code.NOT_FOUND),
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/bank-account", "Set the own bank account", parties.set_bank_account, parties.OwnPartyView,
+        parties.BankAccountWish, (Code.FORBIDDEN, Code.PARTY_NOT_VERIFIED),
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/invitations", "Invite a colleague", parties.invite, parties.InvitationView,
+        parties.InvitationWish, (Code.CONFLICT, Code.FORBIDDEN),
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/accept", "Join an organisation", parties.accept, parties.OwnPartyView, parties.AcceptWish,
+        (Code.CONFLICT, Code.NOT_FOUND),
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/members", "Set a colleague's roles", parties.set_member, parties.OwnPartyView,
+        parties.MemberWish, (Code.CONFLICT, Code.FORBIDDEN, Code.NOT_FOUND),
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/relations", "Declare a relation", parties.declare, parties.OwnPartyView,
+        parties.RelationWish,
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/agents", "Name an agent", parties.name_agent, parties.OwnPartyView, parties.AgentWish,
+        (Code.CONFLICT, Code.FORBIDDEN, Code.PARTY_NOT_VERIFIED),
+    ),
+    Endpoint(
+        "POST", f"{V1}/me/party/broker", "Ask to be a broker", parties.ask_broker, parties.OwnPartyView,
+        refuses=(Code.PARTY_NOT_VERIFIED,),
+    ),
+    Endpoint("GET", f"{V1}/desk/parties", "Find parties", parties.find, parties.PartiesView, parties.FindQuery),
+    Endpoint("GET", f"{V1}/desk/parties/waiting", "Identities to check", parties.waiting, parties.PartiesView),
+    Endpoint(
+        "POST", f"{V1}/desk/parties/{{party}}", "Decide on an identity", parties.decide, parties.PartyView,
+        parties.RealNameWish, (Code.CONFLICT, Code.NOT_FOUND),
+    ),
+    Endpoint(
+        "POST", f"{V1}/desk/parties/{{party}}/broker", "Decide on a broker", parties.decide_broker, v.DoneView,
+        parties.BrokerWish,
+    ),
+    Endpoint("GET", f"{V1}/desk/agents", "Agents to confirm", parties.agents_waiting, parties.AgenciesView),
+    Endpoint(
+        "POST", f"{V1}/desk/agents", "Confirm an agent", parties.confirm_agent, v.DoneView, parties.ConfirmAgentWish,
+        (Code.NOT_FOUND,),
+    ),
     Endpoint("GET", f"{V1}/key", "The market's public key", market.key, v.KeyView),
     Endpoint("GET", f"{V1}/lots", "Search the hall", market.lots, v.LotsView, wishes.LotsQuery),
     Endpoint(
