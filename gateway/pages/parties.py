@@ -204,6 +204,7 @@ def _text(form: Form, name: str) -> str:
 
 async def _register(call: Call, form: Form) -> BaseModel | Any:
     given = {name: _text(form, name) for name in _FIELDS}
+    given["country"] = given["country"] or "CN"
     kind = PartyKind.PERSON if given.pop("kind") == PartyKind.PERSON.value else PartyKind.ORGANISATION
     return await api.register(call, api.PartyWish(kind=kind, **given))
 
