@@ -20,6 +20,7 @@ from gateway.accounts.audit import NOBODY, Origin
 from gateway.accounts.model import Account, Role
 from gateway.config import ConfigurationInvalid, read_config
 from gateway.demo.bank import account_numbers, sandbox_bank
+from gateway.demo.fair import PARTIES, open_fair
 from gateway.demo.lots import LOTS
 from gateway.demo.recorded import bidders_recorded
 from gateway.demo.session import LIVE_NAME, fill_market, play_for_ever
@@ -83,15 +84,16 @@ async def _open(http_port: int | None) -> None:
             )
             for number in range(1, bidders_recorded() + 1)
         ]
-        parties = [account.id for account in recorded]
-        await fill_market(services, accounts["seller"].id, parties)
+        parties = [account.party for account in recorded]
+        bank = account_numbers([login for login, _, role in VISITORS if role is Role.BIDDER])
+        accounts = await open_fair(services, accounts, bank)
+        await fill_market(services, accounts["seller"].party, parties)
         if own_bank:
-            buyers = [login for login, _, role in VISITORS if role is Role.BIDDER]
-            names = {number: accounts[login].display_name for login, number in account_numbers(buyers).items()}
+            names = {number: PARTIES[login].name_zh for login, number in bank.items()}
             await stack.enter_async_context(sandbox_bank(services.config, bank_port, names))
         calm_garbage_collector()
         _welcome(services, password)
-        player = asyncio.create_task(play_for_ever(services, accounts["seller"].id, parties))
+        player = asyncio.create_task(play_for_ever(services, accounts["seller"].party, parties))
         await stopping.wait()
         player.cancel()
         with contextlib.suppress(asyncio.CancelledError):
