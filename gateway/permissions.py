@@ -215,6 +215,9 @@ _LISTINGS: Final = (
     Door("POST", "/api/v1/listings/{listing}/deals/{no}/default", OPERATORS, Scope.DESK),
     Door("GET", "/api/v1/me/listings", BIDDERS, Scope.READ),
     Door("GET", "/api/v1/desk/listings", STAFF, Scope.DESK),
+    Door("GET", "/desk/listings", STAFF),
+    Door("GET", "/desk/listings/{listing}", STAFF),
+    Door("POST", "/desk/listings/{listing}", OPERATORS),
 )
 _CATALOGUE: Final = (
     Door("GET", "/api/v1/catalogue", ANYONE, Scope.READ),

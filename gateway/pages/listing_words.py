@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.rules.auction.terms import FixedIncrement, LadderIncrement, PercentIncrement
+from engine.rules.auction.terms import Admission, FixedIncrement, LadderIncrement, PercentIncrement
 from engine.rules.listing import terms as lt
 from engine.rules.listing.deposits import deposit_for
 from engine.values import Amount
@@ -64,7 +64,7 @@ def _way(terms: lt.ListingTerms, language: str) -> list[str]:
         said.append(translate(language, "terms.change"))
     if terms.offers is not None:
         said.append(translate(language, "terms.offers"))
-    if terms.admission is lt.Admission.APPROVED:
+    if terms.admission is Admission.APPROVED:
         agrees = "terms.silence_agrees" if terms.seller_silence_agrees else "terms.silence_refuses"
         said.append(translate(language, agrees, days=terms.seller_answer_working_days))
     return said

@@ -23,6 +23,9 @@ from tests.gateway.conftest import HERE, Person, Town
 
 # a: anonymous, b: bidder, s: seller, o: operator, v: supervisor; then the scope of tokens, `-` where none opens it.
 REVIEWED = """
+GET    /desk/listings                    ov    -
+GET    /desk/listings/{listing}          ov    -
+POST   /desk/listings/{listing}          o     -
 GET    /api/v1/me/party                  bs    read
 POST   /api/v1/me/party                  bs    -
 POST   /api/v1/me/party/submit           bs    -
