@@ -60,6 +60,7 @@ from gateway.http.logs import set_up_logs
 from gateway.http.metrics import Metrics
 from gateway.http.rates import Budgets
 from gateway.listings.deposit_news import telling_of
+from gateway.listings.drafts import ListingDrafts
 from gateway.live import fast
 from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
@@ -292,6 +293,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         reader=Reader(pool),
         hall=hall,
         listings=listings,
+        listing_drafts=ListingDrafts(pool, engine.clock.now_us),
         parties=parties,
         ties=Ties(parties),
         calendar=calendar,

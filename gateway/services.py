@@ -33,6 +33,7 @@ from gateway.config import Config
 from gateway.desk.drafts import Drafts
 from gateway.http.metrics import Metrics
 from gateway.http.rates import Budgets
+from gateway.listings.drafts import ListingDrafts
 from gateway.live.edge import LiveEdge
 from gateway.settling import Settling
 
@@ -47,6 +48,7 @@ class Services:
     reader: Reader
     hall: Hall
     listings: ListingIndex
+    listing_drafts: ListingDrafts
     parties: Parties
     ties: Ties
     calendar: Calendar

@@ -23,6 +23,12 @@ from tests.gateway.conftest import HERE, Person, Town
 
 # a: anonymous, b: bidder, s: seller, o: operator, v: supervisor; then the scope of tokens, `-` where none opens it.
 REVIEWED = """
+GET    /console/listings                 bs    -
+POST   /console/listings                 bs    -
+GET    /console/listings/drafts/{id}/{step} bs    -
+POST   /console/listings/drafts/{id}/{step} bs    -
+GET    /console/listings/{listing}       bs    -
+POST   /console/listings/{listing}       bs    -
 GET    /desk/listings                    ov    -
 GET    /desk/listings/{listing}          ov    -
 POST   /desk/listings/{listing}          o     -
