@@ -124,7 +124,9 @@ class Config(BaseModel):
         description="Digits of the range of sub-account numbers that the bank gave the market; every deposit has one of them.",
     )
     escrow_holder: str = Field(
-        "", max_length=100, description="Holder of the bank account that deposits are paid to, as payers have to write it."
+        "",
+        max_length=100,
+        description="Holder of the bank account that deposits are paid to, as payers have to write it.",
     )
     escrow_bank: str = Field("", max_length=100, description="Bank and branch of that account.")
     bank_url: str = Field(

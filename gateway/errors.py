@@ -137,7 +137,10 @@ _ENGINE: Final[Mapping[Reject, tuple[int, str]]] = {
     Reject.WRONG_PHASE: (409, "Not possible in the phase the lot is in."),
     Reject.SELLER_MAY_NOT_BID: (403, "The seller of a lot does not bid on it."),
     Reject.SELLER_MAY_NOT_BUY: (403, "The seller of a listing does not buy it."),
-    Reject.FOREIGN_BLOCKED: (403, "Restricted-export technology: no foreign buyer before the letter of intent is on file."),
+    Reject.FOREIGN_BLOCKED: (
+        403,
+        "Restricted-export technology: no foreign buyer before the letter of intent is on file.",
+    ),
     Reject.ALREADY_REGISTERED: (409, "You have applied for it (`intent_no`) or taken it already."),
     Reject.NOT_THIS_BUYER: (403, "This application or offer is another buyer's."),
     Reject.SOLD_OUT: (409, "All licences are given."),

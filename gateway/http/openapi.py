@@ -25,7 +25,13 @@ from gateway.permissions import Door, find_door
 
 REF: Final = "#/components/schemas/"
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_PATTERNS: Final = {"lot": LOT_PATTERN, "listing": LISTING_PATTERN, "party": PARTY_PATTERN, "no": r"^[0-9]{1,6}$", "seq": r"^[0-9]{1,16}$"}
+_PATTERNS: Final = {
+    "lot": LOT_PATTERN,
+    "listing": LISTING_PATTERN,
+    "party": PARTY_PATTERN,
+    "no": r"^[0-9]{1,6}$",
+    "seq": r"^[0-9]{1,16}$",
+}
 _DESCRIPTIONS: Final = {
     "lot": "Name of the lot.",
     "listing": "Name of the listing.",

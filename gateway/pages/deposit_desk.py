@@ -10,7 +10,7 @@ from engine.values import PartyId
 from gateway.deposits import acting, showing
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
-from gateway.pages.deposits import statement, words
+from gateway.pages.deposits import statement, titles_of, words
 from gateway.pages.formatting import read_local
 from gateway.pages.rendering import page, see_other
 from gateway.services import SERVICES, Services
@@ -56,6 +56,7 @@ async def show_queue(request: web.Request) -> web.Response:
     return page(
         request, "deposits/desk.html", counts=counts, chosen=chosen, waiting=waiting[:A_PAGE], orders=orders[:A_PAGE],
         problems=problems, more=more, names=await _names(services, parties), now_us=services.now_us,
+        titles=await titles_of(services, [one.deposit for one in waiting]),
         held_fen=figures.held_fen, refused=None, **words(),
     )  # fmt: skip
 
@@ -147,7 +148,8 @@ async def _one_page(request: web.Request, deposit: Deposit, refused: Refused | N
     return page(
         request, "deposits/desk_one.html", 200 if refused is None else 422, deposit=deposit, refused=refused,
         steps=showing.steps_of(history), orders=orders, possible=possible, now_us=services.now_us,
-        names=await _names(services, {deposit.party_id}), **words(),
+        names=await _names(services, {deposit.party_id}),
+        titles=await titles_of(services, [deposit]), **words(),
     )  # fmt: skip
 
 

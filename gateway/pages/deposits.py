@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from gateway.pages.rendering import page, see_other
 from gateway.services import SERVICES, Services
 from settlement.deposits.evolving import Deposit
 from settlement.ledger.book import PAGE_MAX
+from settlement.listing_effects import LISTING_STREAM
 
 A_PAGE: Final = 20
 STATEMENT_LINES_MAX: Final = 5_000
@@ -27,7 +29,8 @@ async def show_mine(request: web.Request) -> web.Response:
     after = request.query.get("after", "")[:64]
     found = await services.settling.deposits.of_party(caller.party_id, after, A_PAGE + 1)
     more = found[A_PAGE - 1].id if len(found) > A_PAGE else None
-    return page(request, "deposits/mine.html", deposits=found[:A_PAGE], more=more, **words())
+    titles = await titles_of(services, found)
+    return page(request, "deposits/mine.html", deposits=found[:A_PAGE], more=more, titles=titles, **words())
 
 
 async def show_one(request: web.Request) -> web.Response:
@@ -66,6 +69,15 @@ async def statement(services: Services, deposit: Deposit) -> web.Response:
     return web.Response(body=body, content_type="text/csv", charset="utf-8", headers=headers)
 
 
+async def titles_of(services: Services, deposits: Iterable[Deposit]) -> dict[str, tuple[str, str]]:
+    """Return the titles, in both languages, of what deposits are for, by subject; what is no listing goes by its name."""
+    subjects = {deposit.subject for deposit in deposits}
+    names = {subject.removeprefix(LISTING_STREAM) for subject in subjects if subject.startswith(LISTING_STREAM)}
+    rows = await services.listings.by_id(sorted(names))
+    titles = {f"{LISTING_STREAM}{name}": (row.title_zh, row.title_en) for name, row in rows.items()}
+    return {subject: titles.get(subject, (subject, subject)) for subject in subjects}
+
+
 def words() -> dict[str, Any]:
     """Return what templates of deposits ask for."""
     return {
@@ -89,7 +101,8 @@ async def _one_page(request: web.Request, deposit: Deposit, refused: Refused | N
     config = services.config
     return page(
         request, "deposits/one.html", 200 if refused is None else 422, deposit=deposit, refused=refused,
-        steps=showing.steps_of(history), now_us=services.now_us, holder=config.escrow_holder, bank=config.escrow_bank,
+        titles=await titles_of(services, [deposit]), steps=showing.steps_of(history), now_us=services.now_us,
+        holder=config.escrow_holder, bank=config.escrow_bank,
         **words(),
     )  # fmt: skip
 

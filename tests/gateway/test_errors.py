@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from engine.rules.rejections import RETRY, Reject, Retry
 from gateway.errors import ERRORS, Code, markdown_table, status_of
 from gateway.http.openapi import all_refusals

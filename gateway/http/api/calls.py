@@ -122,5 +122,11 @@ def _refusal_on_record(request: web.Request, receipt: Receipt) -> web.Response:
     code = request[ERROR_CODE] = outcome_of(receipt)
     digest = None if receipt.digest is None else receipt.digest.hex()
     return problem(
-        code, id_text(receipt), receipt.data, lot=receipt.subject_id, seq=receipt.seq, at_us=receipt.at_us, digest=digest
+        code,
+        id_text(receipt),
+        receipt.data,
+        lot=receipt.subject_id,
+        seq=receipt.seq,
+        at_us=receipt.at_us,
+        digest=digest,
     )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.catalogue.importing.jobs import Job
+from engine.catalogue.needs.store import PublicNeed
+from engine.catalogue.search.saved import SavedSearch
+from engine.catalogue.search.searching import Results
 from engine.rules.rejections import Reject
 from gateway.errors import Code
 from gateway.http.api import achievements as ach
@@ -203,12 +207,12 @@ ENDPOINTS: Final = (
     Endpoint("GET", f"{V1}/tokens", "Own tokens", own.tokens, v.TokensView),
     Endpoint("POST", f"{V1}/tokens", "Make a token", own.create_token, v.NewTokenView, wishes.TokenWish, (Code.CONFLICT,)),
     Endpoint("DELETE", f"{V1}/tokens/{{id}}", "Take a token back", own.revoke_token, v.DoneView, refuses=(Code.NOT_FOUND,)),
-    Endpoint("GET", f"{V1}/catalogue", "Search the catalogue", cat.search, cat.Results, cat.CatalogueQuery),
-    Endpoint("GET", f"{V1}/needs", "Search technology needs", cat.needs, cat.Results, cat.CatalogueQuery),
+    Endpoint("GET", f"{V1}/catalogue", "Search the catalogue", cat.search, Results, cat.CatalogueQuery),
+    Endpoint("GET", f"{V1}/needs", "Search technology needs", cat.needs, Results, cat.CatalogueQuery),
     Endpoint(
         "POST", f"{V1}/needs", "Keep a new need", cat.create_need, cat.OwnNeedView, cat.NeedWish, (Code.CONFLICT,)
     ),
-    Endpoint("GET", f"{V1}/needs/{{id}}", "One published need", cat.need, cat.PublicNeed, refuses=_THERE),
+    Endpoint("GET", f"{V1}/needs/{{id}}", "One published need", cat.need, PublicNeed, refuses=_THERE),
     Endpoint(
         "GET", f"{V1}/needs/{{id}}/matches", "Achievements that may answer it", cat.need_matches, cat.SuggestionsView,
         cat.MatchesQuery,
@@ -224,19 +228,19 @@ ENDPOINTS: Final = (
     Endpoint("GET", f"{V1}/me/needs", "Own needs", cat.own_needs, cat.OwnNeedsView, cat.OwnNeedsQuery),
     Endpoint("GET", f"{V1}/me/searches", "Saved searches", cat.searches, cat.SearchesView),
     Endpoint(
-        "POST", f"{V1}/me/searches", "Save a search", cat.save_search, cat.SavedSearch, cat.SearchWish, (Code.CONFLICT,)
+        "POST", f"{V1}/me/searches", "Save a search", cat.save_search, SavedSearch, cat.SearchWish, (Code.CONFLICT,)
     ),
     Endpoint("DELETE", f"{V1}/me/searches/{{id}}", "Forget a search", cat.forget_search, v.DoneView, refuses=_THERE),
     Endpoint("GET", f"{V1}/me/notices", "The inbox", cat.notices, cat.NoticesView, cat.NoticesQuery),
     Endpoint("POST", f"{V1}/me/notices/read", "Notices were read", cat.read_notices, v.DoneView, cat.ReadWish),
     Endpoint("GET", f"{V1}/me/imports", "Own imports", cat.imports, cat.JobsView),
     Endpoint(
-        "POST", f"{V1}/me/imports", "Give a file to import", cat.take_import, cat.Job,
+        "POST", f"{V1}/me/imports", "Give a file to import", cat.take_import, Job,
         refuses=(Code.TOO_LARGE, Code.CONFLICT, Code.MALFORMED),
     ),
     Endpoint("GET", f"{V1}/me/imports/{{id}}", "An import and its report", cat.report, cat.ReportView, cat.ReportQuery, _THERE),
     Endpoint(
-        "POST", f"{V1}/me/imports/{{id}}/acts", "Bring it in, or call it off", cat.decide_import, cat.Job, cat.ImportWish,
+        "POST", f"{V1}/me/imports/{{id}}/acts", "Bring it in, or call it off", cat.decide_import, Job, cat.ImportWish,
         (Code.NOT_FOUND, Code.CONFLICT),
     ),
 )  # fmt: skip

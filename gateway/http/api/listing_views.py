@@ -165,8 +165,8 @@ def _deposit(deposit: lt.DepositTerms) -> ListingDepositView:
     match deposit.size:
         case lt.FixedDeposit(amount=fixed):
             amount = str(fixed)
-        case lt.ShareDeposit(share_bps=share_bps, at_most=most):
-            at_most = None if most is None else str(most)
+        case lt.ShareDeposit(share_bps=share, at_most=most):
+            share_bps, at_most = share, None if most is None else str(most)
     return ListingDepositView(
         amount=amount,
         share_bps=share_bps,

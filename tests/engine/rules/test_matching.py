@@ -22,7 +22,19 @@ from engine.rules.matching import (
 from engine.rules.words import fold, terms_of
 
 RARITY = Rarity(
-    1_000, {"技术": 900, "研究": 800, "术研": 700, "稀土": 20, "土永": 10, "永磁": 12, "钕铁": 8, "铁硼": 8, "n52": 3, "草原": 30}
+    1_000,
+    {
+        "技术": 900,
+        "研究": 800,
+        "术研": 700,
+        "稀土": 20,
+        "土永": 10,
+        "永磁": 12,
+        "钕铁": 8,
+        "铁硼": 8,
+        "n52": 3,
+        "草原": 30,
+    },
 )
 ACHIEVEMENT = Side(
     text=fold("稀土永磁钕铁硼 N52 技术研究"), fields=("05",), industry="C39", region="150203", trl=6, modes=("PLAIN",)

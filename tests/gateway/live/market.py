@@ -172,7 +172,15 @@ class TableVisitors:
             return None
         kind, _, name = secret.rpartition(":")
         role = Role.OPERATOR if kind == "operator" else Role.BIDDER
-        account = Account(id=PartyId(name), party=PartyId(name), login=name, display_name=name, role=role, language="zh", created_at_us=0)
+        account = Account(
+            id=PartyId(name),
+            party=PartyId(name),
+            login=name,
+            display_name=name,
+            role=role,
+            language="zh",
+            created_at_us=0,
+        )
         if kind == "reader":
             return visitor_of(Caller(account=account, token=f"token-of-{name}", scopes=frozenset({Scope.READ})))
         return visitor_of(Caller(account=account, session=f"session-of-{name}"))
