@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from engine.values import CNY, Amount, format_amount
-from gateway.pages.formatting import read_local, when
+from gateway.formatting import read_local, when
 from settlement.ledger.book import FOR_EVER_US, Ledger, StatementLine
 
 COLUMNS = ("entry", "time", "fact", "account", "party", "deposit", "deal", "reference", "debit", "credit", "balance")

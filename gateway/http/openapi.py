@@ -19,7 +19,7 @@ from gateway.http.api.calls import Endpoint
 from gateway.http.api.endpoints import ENDPOINTS
 from gateway.http.api.listing_wishes import LISTING_PATTERN
 from gateway.http.api.parties import PARTY_PATTERN
-from gateway.http.api.wishes import LOT_PATTERN, Query
+from gateway.http.api.wishes import LOT_PATTERN, SHAPE, Query
 from gateway.http.uploads import STREAMED
 from gateway.permissions import Door, find_door
 
@@ -31,6 +31,7 @@ _PATTERNS: Final = {
     "party": PARTY_PATTERN,
     "no": r"^[0-9]{1,6}$",
     "seq": r"^[0-9]{1,16}$",
+    "day": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 }
 _DESCRIPTIONS: Final = {
     "lot": "Name of the lot.",
@@ -40,10 +41,12 @@ _DESCRIPTIONS: Final = {
     "seq": "Place in the lot's record.",
     "id": "Id of the command, token, achievement or other thing named before it.",
     "file": "Id of the file.",
+    "day": "Day, Chinese time.",
+    "order": "Id of the order to the bank.",
 }
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ProblemDetails(msgspec.Struct, frozen=True):
     """An error (RFC 9457). `code` decides, the rest explains."""
 
     type: str
@@ -163,7 +166,7 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
             "description": ", ".join(f"`{code}`" for code in found),
             "content": {
                 PROBLEM: {
-                    "schema": {"allOf": [{"$ref": REF + "Problem"}, {"properties": {"code": {"enum": found}}}]},
+                    "schema": {"allOf": [{"$ref": REF + "ProblemDetails"}, {"properties": {"code": {"enum": found}}}]},
                 }
             },
         }
@@ -174,11 +177,17 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     wishes: list[type[BaseModel]] = [e.takes for e in ENDPOINTS if e.takes is not None]
     _, incoming = models_json_schema([(model, "validation") for model in wishes], ref_template=REF + "{model}")
-    _, outgoing = msgspec.json.schema_components([Problem, *(e.gives for e in ENDPOINTS)], ref_template=REF + "{name}")
+    _, outgoing = msgspec.json.schema_components(
+        [ProblemDetails, *(e.gives for e in ENDPOINTS)], ref_template=REF + "{name}"
+    )
     definitions: dict[str, Any] = incoming["$defs"]
     for name in definitions.keys() & outgoing.keys():
         # Only enumerations are used in both directions, and they are the same class.
         assert sorted(definitions[name]["enum"]) == sorted(outgoing[name]["enum"]), f"two schemas named {name}"
+    for schema in definitions.values():
+        for name, field in schema.get("properties", {}).items():
+            if SHAPE in field:
+                schema["properties"][name] = {"$ref": REF + field[SHAPE]}
     queries = {model.__name__ for model in wishes if issubclass(model, Query)}
     return {n: s for n, s in sorted({**definitions, **outgoing}.items()) if n not in queries}
 

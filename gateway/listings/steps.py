@@ -196,7 +196,7 @@ class _Reader:
         return None if not self.text("seats") else self.number("seats", 1, 100_000)
 
     def day(self, name: str) -> int:
-        from gateway.pages.formatting import read_local
+        from gateway.formatting import read_local
 
         at_us = read_local(f"{self.text(name)}T00:00")
         if at_us is None:

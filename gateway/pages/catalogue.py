@@ -18,9 +18,9 @@ from engine.rules.matching import Aspect, Reason
 from engine.rules.words import Query, marked, parse
 from gateway.catalogue.asking import PATHS, Asked, read_address
 from gateway.errors import Code, Refused
+from gateway.formatting import iso
 from gateway.http.asking import CALLER
 from gateway.pages.code_names import region_name, value_name
-from gateway.pages.formatting import iso
 from gateway.pages.i18n import language_of, translate
 from gateway.pages.rendering import own_path, page, see_other
 from gateway.services import SERVICES

@@ -9,9 +9,9 @@ from aiohttp import web
 from engine.values import PartyId
 from gateway.deposits import acting, showing
 from gateway.errors import Code, Refused
+from gateway.formatting import read_local
 from gateway.http.asking import CALLER, network_of
 from gateway.pages.deposits import statement, titles_of, words
-from gateway.pages.formatting import read_local
 from gateway.pages.rendering import page, see_other
 from gateway.services import SERVICES, Services
 from settlement.deposits import acts as a

@@ -18,10 +18,10 @@ from engine.values import InstantUs, LotId, PartyId
 from gateway.accounts.model import Role
 from gateway.desk.drafts import Draft
 from gateway.errors import Code, Refused
+from gateway.formatting import read_local
 from gateway.http.api.desk import CODE_SEEDS, read_bidders
 from gateway.http.asking import CALLER, network_of
 from gateway.http.commands import ask, find_lot, outcome_of
-from gateway.pages.formatting import read_local
 from gateway.pages.i18n import language_of
 from gateway.pages.lot import ROWS_SHOWN, TAIL, lot_context
 from gateway.pages.lot_form import DEFAULTS, PRESETS, LotForm, read_form, typed

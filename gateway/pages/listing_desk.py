@@ -20,6 +20,7 @@ from engine.rules.listing.events import LISTING_WIRE_NAMES
 from engine.rules.listing.state import DealPhase, IntentPhase, ListingPhase, ListingState
 from engine.rules.listing.visibility import staff_listing
 from gateway.errors import Code, Refused
+from gateway.formatting import when
 from gateway.http.api import listing_wishes as w
 from gateway.http.api import listings as api
 from gateway.http.api.calls import Call, RefusedByEngine
@@ -27,7 +28,6 @@ from gateway.http.api.wishes import ReasonWish
 from gateway.http.asking import CALLER, network_of, origin_of
 from gateway.http.commands import outcome_of
 from gateway.listings.asking import find_listing
-from gateway.pages.formatting import when
 from gateway.pages.i18n import language_of
 from gateway.pages.listing_words import price_words, sentences
 from gateway.pages.rendering import page, see_other

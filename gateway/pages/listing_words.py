@@ -6,7 +6,7 @@ from engine.rules.auction.terms import Admission, FixedIncrement, LadderIncremen
 from engine.rules.listing import terms as lt
 from engine.rules.listing.deposits import deposit_for
 from engine.values import Amount
-from gateway.pages.formatting import duration, money
+from gateway.formatting import duration, money
 from gateway.pages.i18n import translate
 from gateway.pages.money_words import in_chinese, in_english
 

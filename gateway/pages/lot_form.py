@@ -24,8 +24,8 @@ from engine.rules.auction.terms import (
     terms_problems,
 )
 from engine.values import CNY, Amount, DurationUs, InstantUs, is_lot_id, parse_amount
+from gateway.formatting import read_local
 from gateway.pages.codes import FIELDS, REGIONS
-from gateway.pages.formatting import read_local
 
 TITLE_MAX: Final = 120
 TEXT_MAX: Final = 4_000

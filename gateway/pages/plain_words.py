@@ -11,7 +11,7 @@ from engine.rules.auction.terms import (
     PercentIncrement,
     Terms,
 )
-from gateway.pages.formatting import duration, money, when
+from gateway.formatting import duration, money, when
 from gateway.pages.i18n import translate
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from engine.values import CNY, parse_amount
-from gateway.pages import formatting
+from gateway import formatting
 from gateway.pages.i18n import LOCALES, language_of, translate
 from gateway.sandbox_bank.books import AMOUNT_MAX, MARKET, BankRefuses, day_of
 from gateway.sandbox_bank.faults import SCENARIOS, Faults

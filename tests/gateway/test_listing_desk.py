@@ -14,7 +14,7 @@ from engine.rules.listing import terms as lt
 from engine.rules.listing.state import IntentPhase, ListingPhase
 from engine.values import Amount, DurationUs
 from gateway.accounts.model import Role
-from gateway.pages.formatting import money
+from gateway.formatting import money
 from gateway.pages.listing_words import sentences
 from tests.gateway.conftest import Person, Town
 from tests.gateway.listed import Fair

@@ -10,7 +10,7 @@ import pytest
 
 from engine.values import Amount
 from gateway.demo.lots import LOTS
-from gateway.pages.formatting import duration, money, read_local, when
+from gateway.formatting import duration, money, read_local, when
 from gateway.pages.money_words import in_chinese, in_english
 from gateway.pages.plain_words import sentences
 from tests.engine.rules.test_free_and_limited import dynamic

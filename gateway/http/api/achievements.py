@@ -24,7 +24,7 @@ from gateway.achievements.history import history_rows
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call
 from gateway.http.api.views import DoneView
-from gateway.http.api.wishes import Query, Wish
+from gateway.http.api.wishes import SHAPE, Query, Wish
 from gateway.http.asking import is_text
 
 DEPTH_MAX = 8
@@ -134,7 +134,7 @@ class FileView(Struct, frozen=True, kw_only=True):
 class RecordWish(Wish):
     """A whole record; what is left out is empty. The shape is `Achievement`."""
 
-    record: Annotated[dict[str, Any], Field(json_schema_extra={"$ref": "#/components/schemas/Achievement"})]
+    record: Annotated[dict[str, Any], Field(json_schema_extra={SHAPE: "Achievement"})]
 
     @model_validator(mode="after")
     def _is_text(self) -> Self:
@@ -160,7 +160,7 @@ class SaveWish(RecordWish):
     version: Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class ActWish(Wish):
+class AchievementActWish(Wish):
     """An act on a record; `reason` where one is demanded."""
 
     act: Act = Field(strict=False)
@@ -299,7 +299,7 @@ async def save(call: Call, wish: SaveWish) -> DraftView:
     return await _draft(call, working.id)
 
 
-async def act(call: Call, wish: ActWish) -> DraftView:
+async def act(call: Call, wish: AchievementActWish) -> DraftView:
     """Submit, release, recall, send back, publish, withdraw or revise a record."""
     working = await find_working(call.services, call.caller, call.path["id"])
     await filing.act(call.services, call.caller, working, wish.act, version=wish.version, reason=wish.reason)

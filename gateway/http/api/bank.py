@@ -27,7 +27,7 @@ PROBLEMS: Final[dict[Problem, Code | Reject]] = {
 }
 
 
-class ActWish(Wish):
+class BankActWish(Wish):
     """One act on a row of the queue. `version` is the one that was seen: somebody faster makes it `conflict`."""
 
     version: int = Field(ge=1, le=2**31 - 1)
@@ -38,7 +38,7 @@ class ActWish(Wish):
     payee_account: str = Field("", max_length=64)
 
 
-class QueueQuery(Query):
+class BankQueueQuery(Query):
     """Which part of the queue, oldest first."""
 
     state: str = Field("open", pattern=r"^(open|waiting|closed)$")
@@ -85,7 +85,7 @@ class ItemView(Struct, frozen=True, kw_only=True):
     purpose: str | None
 
 
-class QueueView(Struct, frozen=True):
+class BankQueueView(Struct, frozen=True):
     """A page of the queue. Pass the last row's `opened_at_us` and `id` as `after_us` and `after_id`."""
 
     rows: list[ItemView]
@@ -110,7 +110,7 @@ class ProblemView(Struct, frozen=True):
     cell: str
 
 
-class ReportView(Struct, frozen=True, kw_only=True):
+class StatementReportView(Struct, frozen=True, kw_only=True):
     """What a statement holds and what importing it does, or did."""
 
     imported: bool
@@ -183,7 +183,7 @@ class PaymentsView(Struct, frozen=True):
     payments: list[PaymentView]
 
 
-class FileView(Struct, frozen=True):
+class PaymentFileView(Struct, frozen=True):
     """A new payment file, null if no payment waited for one."""
 
     number: int | None
@@ -193,15 +193,15 @@ class FileWish(Wish):
     """Put the waiting payments into a new file."""
 
 
-async def exceptions(call: Call, query: QueueQuery) -> QueueView:
+async def exceptions(call: Call, query: BankQueueQuery) -> BankQueueView:
     """The exceptions queue."""
     page = await call.services.banking.exceptions.page(
         (State(query.state),), (query.after_us, query.after_id), query.limit
     )
-    return QueueView([item_view(item) for item in page])
+    return BankQueueView([item_view(item) for item in page])
 
 
-async def act(call: Call, wish: ActWish) -> ItemView:
+async def act(call: Call, wish: BankActWish) -> ItemView:
     """Decide a row of the queue."""
     asked = ActAsked(
         item=_number(call.path["id"]), version=wish.version, act=Act(wish.act), reason=wish.reason,
@@ -232,13 +232,13 @@ async def statements(call: Call, query: PageQuery) -> StatementsView:
     )  # fmt: skip
 
 
-async def check_statement(call: Call) -> ReportView:
+async def check_statement(call: Call) -> StatementReportView:
     """What importing a statement would do; nothing is changed."""
     name, data = await read_file(await call.upload(FILE_MAX))
     return report_view(await call.services.banking.statements.check(data, name))
 
 
-async def import_statement(call: Call) -> ReportView:
+async def import_statement(call: Call) -> StatementReportView:
     """Import a statement; a file with faults is not imported, and `problems` says why."""
     name, data = await read_file(await call.upload(FILE_MAX))
     report = await call.services.banking.statements.take(data, name, call.caller.party_id)
@@ -271,13 +271,13 @@ async def payments(call: Call, query: PaymentsQuery) -> PaymentsView:
     )  # fmt: skip
 
 
-async def make_file(call: Call, _: FileWish) -> FileView:
+async def make_file(call: Call, _: FileWish) -> PaymentFileView:
     """Put the waiting payments into a new file for the bank's counter."""
     by_hand = call.services.banking.by_hand
     made = None if by_hand is None else await by_hand.make_file(call.caller.party_id)
     if made is not None:
         await call.services.accounts.note(call.caller, call.origin.network, "bank.payment_file", str(made.number))
-    return FileView(None if made is None else made.number)
+    return PaymentFileView(None if made is None else made.number)
 
 
 async def read_file(upload: Upload) -> tuple[str, bytes]:
@@ -310,10 +310,10 @@ def item_view(item: Item) -> ItemView:
     )  # fmt: skip
 
 
-def report_view(report: Report) -> ReportView:
+def report_view(report: Report) -> StatementReportView:
     """Return a report as it goes out."""
     parsed = report.parsed
-    return ReportView(
+    return StatementReportView(
         imported=report.imported, layout=parsed.layout, first_day=_iso(parsed.first_day), last_day=_iso(parsed.last_day),
         opening_fen=_digits(parsed.opening_fen), closing_fen=_digits(parsed.closing_fen),
         lines=[
@@ -359,19 +359,30 @@ def _iso(day: date | None) -> str | None:
 _DONE: Final = (Code.NOT_FOUND, Code.CONFLICT, Code.WRONG_STATE, Reject.REASON_REQUIRED)
 _FILE: Final = (Code.TOO_LARGE, Code.MALFORMED)
 BANK_ENDPOINTS: Final = (
-    Endpoint("GET", "/api/v1/bank/exceptions", "The bank's exceptions queue", exceptions, QueueView, QueueQuery),
-    Endpoint("POST", "/api/v1/bank/exceptions/{id}/acts", "Decide a row of the queue", act, ItemView, ActWish, _DONE),
+    Endpoint(
+        "GET", "/api/v1/bank/exceptions", "The bank's exceptions queue", exceptions, BankQueueView, BankQueueQuery
+    ),
+    Endpoint(
+        "POST", "/api/v1/bank/exceptions/{id}/acts", "Decide a row of the queue", act, ItemView, BankActWish, _DONE
+    ),
     Endpoint("GET", "/api/v1/bank/statements", "Bank statements on record", statements, StatementsView, PageQuery),
-    Endpoint("POST", "/api/v1/bank/statements", "Import a bank statement", import_statement, ReportView, refuses=_FILE),
+    Endpoint(
+        "POST",
+        "/api/v1/bank/statements",
+        "Import a bank statement",
+        import_statement,
+        StatementReportView,
+        refuses=_FILE,
+    ),
     Endpoint(
         "POST",
         "/api/v1/bank/statements/check",
         "What a bank statement holds",
         check_statement,
-        ReportView,
+        StatementReportView,
         refuses=_FILE,
     ),
     Endpoint("GET", "/api/v1/bank/days/{day}", "Reconciliation of a day", day, DayView, refuses=(Code.NOT_FOUND,)),
     Endpoint("GET", "/api/v1/bank/payments", "Payments to carry to the bank", payments, PaymentsView, PaymentsQuery),
-    Endpoint("POST", "/api/v1/bank/payment-files", "Make a payment file", make_file, FileView, FileWish),
+    Endpoint("POST", "/api/v1/bank/payment-files", "Make a payment file", make_file, PaymentFileView, FileWish),
 )

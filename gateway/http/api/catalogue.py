@@ -179,7 +179,7 @@ class JobsView(Struct, frozen=True):
     jobs: list[Job]
 
 
-class ReportView(Struct, frozen=True):
+class ImportReportView(Struct, frozen=True):
     """A page of a report, line by line."""
 
     job: Job
@@ -341,11 +341,11 @@ async def take_import(call: Call) -> Job:
         ) from None
 
 
-async def report(call: Call, query: ReportQuery) -> ReportView:
+async def report(call: Call, query: ReportQuery) -> ImportReportView:
     """One import and its report, line by line."""
     job = await _job(call)
     found = await call.services.imports.problems(job.id, query.after, query.limit)
-    return ReportView(job, [problem for _, problem in found], found[-1][0] if len(found) == query.limit else None)
+    return ImportReportView(job, [problem for _, problem in found], found[-1][0] if len(found) == query.limit else None)
 
 
 async def decide_import(call: Call, wish: ImportWish) -> Job:

@@ -65,7 +65,7 @@ class DepositsView(Struct, frozen=True):
     next: str | None
 
 
-class QueueView(Struct, frozen=True):
+class DepositQueueView(Struct, frozen=True):
     """A page of a queue, longest waiting first."""
 
     queue: str
@@ -88,7 +88,7 @@ class DepositsQuery(Query):
     limit: int = Field(20, ge=1, le=PAGE_MAX)
 
 
-class QueueQuery(Query):
+class DepositQueueQuery(Query):
     """Which queue."""
 
     queue: Literal["payer", "appeals", "forfeits", "overdue", "blocked", "uncertain", "awaited"] = "payer"
@@ -203,7 +203,7 @@ async def appeal(call: Call, wish: AppealWish) -> DepositView:
     )
 
 
-async def queue(call: Call, query: QueueQuery) -> QueueView:
+async def queue(call: Call, query: DepositQueueQuery) -> DepositQueueView:
     """Deposits that wait for somebody."""
     assert query.queue in QUEUES, "the names are the same"
     since, _, after = query.after.partition("~")
@@ -211,7 +211,7 @@ async def queue(call: Call, query: QueueQuery) -> QueueView:
     shown, last = found[: query.limit], None
     if len(found) > query.limit:
         last = f"{shown[-1].since_us}~{shown[-1].deposit.id}"
-    return QueueView(query.queue, [staff_view(one.deposit) for one in shown], last)
+    return DepositQueueView(query.queue, [staff_view(one.deposit) for one in shown], last)
 
 
 async def one(call: Call) -> StaffDepositView:

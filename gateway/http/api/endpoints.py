@@ -160,7 +160,7 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "POST", f"{V1}/achievements/{{id}}/acts", "Submit, publish, send back, withdraw, ...", ach.act,
-        ach.DraftView, ach.ActWish, (*_THERE, Code.CONFLICT, Code.WRONG_STATE, Code.RECORD_INCOMPLETE),
+        ach.DraftView, ach.AchievementActWish, (*_THERE, Code.CONFLICT, Code.WRONG_STATE, Code.RECORD_INCOMPLETE),
     ),
     Endpoint(
         "POST", f"{V1}/achievements/{{id}}/files", "Add a file", ach.take_file, ach.FileView,
@@ -180,7 +180,7 @@ ENDPOINTS: Final = (
         deposits.AppealWish, _DEPOSIT,
     ),
     Endpoint(
-        "GET", f"{V1}/deposits", "Deposits that wait for somebody", deposits.queue, deposits.QueueView, deposits.QueueQuery
+        "GET", f"{V1}/deposits", "Deposits that wait for somebody", deposits.queue, deposits.DepositQueueView, deposits.DepositQueueQuery
     ),
     Endpoint(
         "GET", f"{V1}/deposits/{{id}}", "A deposit, for staff", deposits.one, deposits.StaffDepositView,
@@ -238,7 +238,7 @@ ENDPOINTS: Final = (
         "POST", f"{V1}/me/imports", "Give a file to import", cat.take_import, Job,
         refuses=(Code.TOO_LARGE, Code.CONFLICT, Code.MALFORMED),
     ),
-    Endpoint("GET", f"{V1}/me/imports/{{id}}", "An import and its report", cat.report, cat.ReportView, cat.ReportQuery, _THERE),
+    Endpoint("GET", f"{V1}/me/imports/{{id}}", "An import and its report", cat.report, cat.ImportReportView, cat.ReportQuery, _THERE),
     Endpoint(
         "POST", f"{V1}/me/imports/{{id}}/acts", "Bring it in, or call it off", cat.decide_import, Job, cat.ImportWish,
         (Code.NOT_FOUND, Code.CONFLICT),

@@ -47,6 +47,10 @@ LotName = Annotated[str, StringConstraints(pattern=LOT_PATTERN)]
 PartyName = Annotated[str, StringConstraints(pattern=r"^p[0-9a-f]{16}$")]
 
 
+SHAPE: Final = "x-shape"
+"""Mark of a field whose shape is an outgoing one; the document refers to it."""
+
+
 class Wish(BaseModel):
     """Unknown fields, values of another type and control characters are refused."""
 
