@@ -180,6 +180,7 @@ def _schemas() -> dict[str, Any]:
     _, outgoing = msgspec.json.schema_components(
         [ProblemDetails, *(e.gives for e in ENDPOINTS)], ref_template=REF + "{name}"
     )
+    outgoing = msgspec.json.decode(msgspec.json.encode(outgoing))  # defaults may be tuples; the document is JSON
     definitions: dict[str, Any] = incoming["$defs"]
     for name in definitions.keys() & outgoing.keys():
         # Only enumerations are used in both directions, and they are the same class.

@@ -148,7 +148,7 @@ class Fair:
 
     async def deposit(self, no: int, met: Callable[[Deposit | None], bool] = lambda one: True) -> Deposit | None:
         """Return a deposit once it is as wished; the consumer of the log runs by itself."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not met(deposit := await self.services.settling.deposits.read(f"{self.name}.{no}")):
                 await asyncio.sleep(0.02)
         return deposit
@@ -161,7 +161,7 @@ class Fair:
 
     async def until(self, met: Callable[[ListingState], bool]) -> ListingState:
         """Return the listing once it is as wished."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while (state := self.services.engine.listings.state(self.name)) is None or not met(state):
                 await asyncio.sleep(0.02)
         return state
@@ -182,11 +182,11 @@ class Fair:
         assert state.lot_id is not None
         admitted = sum(intent.phase is IntentPhase.ADMITTED for intent in state.intents)
         engine, lot_id = self.services.engine, state.lot_id
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (lot := engine.state(lot_id)) is None or len(lot.codes) < admitted:
                 await asyncio.sleep(0.02)
         await travel(engine, lot.opens_at_us)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (lot := engine.state(lot_id)) is None or not lot.phase.is_bidding:
                 await asyncio.sleep(0.02)
         return str(lot_id)

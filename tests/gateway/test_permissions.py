@@ -29,6 +29,12 @@ GET    /console/listings/drafts/{id}/{step} bs    -
 POST   /console/listings/drafts/{id}/{step} bs    -
 GET    /console/listings/{listing}       bs    -
 POST   /console/listings/{listing}       bs    -
+GET    /listings                         absov -
+GET    /listings/{listing}               absov -
+POST   /listings/{listing}               bs    -
+GET    /me/listings                      bs    -
+GET    /calendar                         absov -
+GET    /calendar.ics                     absov -
 GET    /desk/listings                    ov    -
 GET    /desk/listings/{listing}          ov    -
 POST   /desk/listings/{listing}          o     -
