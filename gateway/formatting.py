@@ -32,6 +32,14 @@ def when(at_us: int | None, *, seconds: bool = False) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
+def until(at_us: int | None) -> str:
+    """Return the end of a period: midnight belongs to the day that it ends, `2026-12-09 24:00` (Civil Code art. 203)."""
+    if at_us is None:
+        return ""
+    shown = when(at_us)
+    return f"{when(at_us - 1)[:10]} 24:00" if shown.endswith(" 00:00") else shown
+
+
 def iso(at_us: int) -> str:
     """Return an instant for `<time datetime>`."""
     return datetime.fromtimestamp(at_us // 1_000_000, SHANGHAI).isoformat()

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from engine.rules.listing.state import ListingPhase
-from gateway.formatting import when
+from gateway.formatting import until
 from gateway.pages.i18n import language_of, translate
 from gateway.pages.rendering import page
 from gateway.services import SERVICES, Services
@@ -50,7 +50,7 @@ async def show_calendar(request: web.Request) -> web.Response:
     """GET /calendar."""
     days: dict[str, list[Due]] = {}
     for due in dues(request.app[SERVICES]):
-        days.setdefault(when(due.at_us)[:10], []).append(due)
+        days.setdefault(until(due.at_us)[:10], []).append(due)
     return page(request, "listings/calendar.html", days=list(days.items()), days_shown=DAYS_SHOWN)
 
 

@@ -29,6 +29,7 @@ _TEMPLATES: Final = Environment(
 )
 _TEMPLATES.globals.update(
     when=formatting.when,
+    until=formatting.until,
     iso=formatting.iso,
     money=formatting.money,
     local_value=formatting.local_value,
