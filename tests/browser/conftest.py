@@ -41,7 +41,7 @@ _EXPECTED = re.compile(r"ERR_|status of 4\d\d|WebSocket connection")
 class LiveMarket:
     """A market in a thread of its own, and what tests ask of it."""
 
-    def __init__(self, dsn: str, directory: Path) -> None:
+    def __init__(self, dsn: str, directory: Path, **changes: Any) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -60,10 +60,15 @@ class LiveMarket:
                 "bids_burst": 1_000,
                 "drain_seconds": 0,
                 "log_level": "warning",
+                **changes,
             }
         )
         self.services: Services = self.do(self._stack.enter_async_context(running(config)))
         self.address = f"http://127.0.0.1:{self.services.config.http_port}"
+
+    def stay(self, context: Any) -> Any:
+        """Enter an asynchronous context in the market's loop; it is left when the market stops."""
+        return self.do(self._stack.enter_async_context(context))
 
     def do(self, work: Any) -> Any:
         """Run a coroutine in the market's loop and wait for it."""
@@ -163,7 +168,13 @@ def chromium(market: LiveMarket) -> Iterator[Any]:  # the market first: Playwrig
 @pytest.fixture
 def visit(chromium: Any, market: LiveMarket) -> Iterator[Callable[..., Any]]:
     """Opens a page as somebody; fails the test on any error the browser reports."""
-    contexts, problems = [], []
+    yield from visitors(chromium, market)
+
+
+def visitors(chromium: Any, market: LiveMarket) -> Iterator[Callable[..., Any]]:
+    """Yield what opens pages of a market."""
+    contexts: list[Any] = []
+    problems: list[str] = []
 
     def open_page(
         path: str, login: str = "", *, language: str = "zh", size: tuple[int, int] = (1280, 800), script: bool = True

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from engine.catalogue.parties.party import BankAccount, PartyKind, Registration
+from engine.rules.achievement.record import Mode
 from engine.rules.achievement.states import Act, Actor
 from engine.rules.listing.state import IntentPhase, ListingPhase, ListingState
 from engine.rules.real_name import RealNameAct
 from engine.values import InstantUs, ListingId, PartyId
-from gateway.accounts.model import Role
+from gateway.accounts.model import Account, Role
 from gateway.parties.names import names_of
 from gateway.services import Services
 from settlement.bank.port import Credit
@@ -51,6 +54,32 @@ def disclosed_terms(**more: Any) -> dict[str, Any]:
     }
 
 
+async def register_verified(services: Services, account: Account, bank_account: str) -> str:
+    """Register who is behind an account, as checked and with a bank account; return the name."""
+    parties = services.parties
+    said = Registration(kind=PartyKind.PERSON, name_zh=f"买方{account.login}", number=next(_resident_ids))
+    await parties.register(said, account.id, party_id=account.party)
+    for act in (RealNameAct.SUBMIT, RealNameAct.VERIFY):
+        await parties.act(account.party, act, account.id)
+    bank = BankAccount(holder=said.name_zh, number=bank_account, bank="示范银行")
+    await parties.set_bank_account(account.party, bank, account.id)
+    return said.name_zh
+
+
+async def release_achievement(services: Services, account: Account, *modes: Mode) -> str:
+    """Publish a whole record of the account's party, to be offered in these modes."""
+    store = services.achievements
+    caller = (await services.accounts.by_ids([account.id]))[account.id]
+    one = await store.create(caller.party, account.id, replace(WHOLE, modes=modes) if modes else WHOLE)
+    for act, actors in (
+        (Act.SUBMIT, frozenset({Actor.APPLICANT, Actor.APPROVER})),
+        (Act.RELEASE, frozenset({Actor.APPLICANT, Actor.APPROVER})),
+        (Act.PUBLISH, frozenset({Actor.OPERATOR})),
+    ):
+        assert await store.act(one, act, actors=actors, account=account.id, party=caller.party) is not None
+    return one
+
+
 class Fair:
     """A market with an institution and its listing."""
 
@@ -70,29 +99,14 @@ class Fair:
     async def verified(self, role: Role) -> Person:
         """Return somebody whose identity was checked and whose bank account is on file."""
         person = await self.town.person(role)
-        account, parties = person.account, self.services.parties
-        assert account is not None
-        said = Registration(kind=PartyKind.PERSON, name_zh=f"买方{account.login}", number=next(_resident_ids))
-        await parties.register(said, account.id, party_id=account.party)
-        for act in (RealNameAct.SUBMIT, RealNameAct.VERIFY):
-            await parties.act(account.party, act, account.id)
-        bank = BankAccount(holder=said.name_zh, number="6210998877665544", bank="示范银行")
-        await parties.set_bank_account(account.party, bank, account.id)
+        assert person.account is not None
+        await register_verified(self.services, person.account, "6210998877665544")
         return person
 
     async def publish_achievement(self) -> str:
         """Publish a whole record of the seller's."""
-        store, account = self.services.achievements, self.seller.account
-        assert account is not None
-        caller = (await self.services.accounts.by_ids([account.id]))[account.id]
-        one = await store.create(caller.party, account.id, WHOLE)
-        for act, actors in (
-            (Act.SUBMIT, frozenset({Actor.APPLICANT, Actor.APPROVER})),
-            (Act.RELEASE, frozenset({Actor.APPLICANT, Actor.APPROVER})),
-            (Act.PUBLISH, frozenset({Actor.OPERATOR})),
-        ):
-            assert await store.act(one, act, actors=actors, account=account.id, party=caller.party) is not None
-        return one
+        assert self.seller.account is not None
+        return await release_achievement(self.services, self.seller.account)
 
     async def submit(self, **terms: Any) -> tuple[int, dict[str, Any]]:
         """Hand the listing in."""
