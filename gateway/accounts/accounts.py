@@ -217,6 +217,11 @@ class Accounts:
         async with self._act(origin, "account.enabled", party_id) as connection:
             await connection.execute(QUERIES["enable"], party_id)
 
+    async def prove_anew(self, account_id: PartyId) -> None:
+        """What an account may do has changed: its proofs are read again at once, its live connections open anew."""
+        await self._pool.execute(QUERIES["revoke"], self._now_us(), "account", account_id)
+        await self.identities.catch_up()
+
     async def set_language(self, party_id: PartyId, language: str) -> None:
         """Remember the language of the screens; an unknown one changes nothing."""
         if language in LANGUAGES:

@@ -18,7 +18,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from gateway.accounts.model import QUERIES, UNREACHABLE, Caller, Scope, account_of
+from gateway.accounts.model import QUERIES, UNREACHABLE, Caller, Scope, account_of, agencies_of
 from gateway.errors import Code, Refused
 
 FOLLOW_S: Final = 0.4
@@ -110,6 +110,7 @@ class Identities:
                 session=digest.hex(),
                 csrf=row["csrf"],
                 expires_at_us=row["expires_at_us"],
+                acts_for=agencies_of(row),
                 version=version,
             )
             self._keep(digest, found)
@@ -136,6 +137,7 @@ class Identities:
                 token=token_id,
                 scopes=frozenset(Scope(scope) for scope in row["scopes"]),
                 expires_at_us=row["expires_at_us"],
+                acts_for=agencies_of(row),
                 version=version,
             )
             self._keep(digest, found)

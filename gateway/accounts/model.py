@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -94,6 +95,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     """Id of the token, empty otherwise."""
     scopes: frozenset[Scope] = frozenset(Scope)
     expires_at_us: int = 0
+    acts_for: Mapping[str, PartyId] = {}
+    """As a confirmed agent: listing or lot (or group of lots) -> the principal's party."""
     version: int = 0
     """Revocations up to this one were known when the proof was read."""
 
@@ -107,6 +110,12 @@ class Caller(Struct, frozen=True, kw_only=True):
         """Return the id of the party that trades; only for callers with an account."""
         assert self.account is not None, "the door lets no anonymous caller in"
         return self.account.party
+
+    def party_on(self, subject: str) -> PartyId:
+        """Return the party that trades on a listing or lot: the principal of a confirmed agent, else the caller's own."""
+        if not self.acts_for:
+            return self.party_id
+        return self.acts_for.get(subject) or self.acts_for.get(subject.partition(".")[0]) or self.party_id
 
     @property
     def login_id(self) -> PartyId:
@@ -161,3 +170,8 @@ def cleaned_name(text: str) -> str | None:
     if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
         return None
     return name
+
+
+def agencies_of(row: asyncpg.Record) -> dict[str, PartyId]:
+    """Return what a stored row says about confirmed agencies."""
+    return {subject: PartyId(principal) for subject, principal in (pair.split(" ") for pair in row["acts_for"])}

@@ -79,7 +79,7 @@ async def ask(
                 command,
                 command_id=command_id,
                 request_digest=digest or request_digest(command),
-                actor=caller.party_id,
+                actor=caller.party_on(lot_id),
                 arrived_at_us=InstantUs(arrived_at_us or services.now_us),
             )
     except TimeoutError:

@@ -95,7 +95,9 @@ def own_intent(caller: Caller, state: ListingState) -> Intent | None:
     """Return the caller's newest application to a listing."""
     if caller.account is None:
         return None
-    return next((intent for intent in reversed(state.intents) if intent.buyer_id == caller.party_id), None)
+    return next(
+        (intent for intent in reversed(state.intents) if intent.buyer_id == caller.party_on(state.listing_id)), None
+    )
 
 
 async def ask_listing(
@@ -125,7 +127,7 @@ async def ask_listing(
                 command,
                 command_id=command_id,
                 request_digest=digest or request_digest(command),
-                actor=caller.party_id,
+                actor=caller.party_on(listing_id),
                 arrived_at_us=InstantUs(services.now_us),
             )
     except TimeoutError:

@@ -21,18 +21,13 @@ class Buyer(Struct, frozen=True):
     related: str
 
 
-async def acting_party(services: Services, caller: Caller, subjects: list[str]) -> PartyId:
-    """Return for whom the caller acts on these subjects: the principal of a confirmed agency, else his own party."""
-    return await services.ties.acting_for(caller.login_id, subjects) or caller.party_id
-
-
 async def buyer_of(services: Services, caller: Caller, state: ListingState) -> Buyer:
     """Return the buying party of a caller.
 
     Raises:
         Refused: PARTY_NOT_VERIFIED: its identity has not been checked; CONFLICT_OF_INTEREST; SELLER_MAY_NOT_BUY.
     """
-    party_id = await acting_party(services, caller, [state.listing_id])
+    party_id = caller.party_on(state.listing_id)
     party = await services.parties.read(party_id)
     if party is None or not party.verified:
         raise Refused(Code.PARTY_NOT_VERIFIED)

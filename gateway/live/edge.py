@@ -236,7 +236,7 @@ class LiveEdge:
             log.exception("status_failed")
             session.status_failed(frame)
             return
-        mine = record is not None and record.actor == visitor.party_id
+        mine = record is not None and record.actor == visitor.party_on(frame.lot)
         session.status_answered(frame, receipt_of(record) if record is not None and mine else None)
 
     async def _identify(self, session: RoomSession, credentials: Credentials) -> None:

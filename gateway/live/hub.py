@@ -272,7 +272,7 @@ class Hub:
 
     def _answer_join(self, session: RoomSession, feed: LotFeed, join: m.Join) -> None:
         visitor = session.visitor
-        party_id = None if visitor is None else visitor.party_id
+        party_id = None if visitor is None else visitor.party_on(feed.lot_id)
         payload, seq = feed.answer_join(join, party_id, self._now_us())
         feed.viewers[session] = seq
         session.outbox.append(payload)
@@ -283,7 +283,7 @@ class Hub:
 
     def _snapshot(self, session: RoomSession, feed: LotFeed) -> None:
         visitor = session.visitor
-        payload, seq = feed.snapshot(None if visitor is None else visitor.party_id, self._now_us())
+        payload, seq = feed.snapshot(None if visitor is None else visitor.party_on(feed.lot_id), self._now_us())
         feed.viewers[session] = seq
         session.outbox.append(payload)
         self.counts.snapshots += 1
@@ -292,7 +292,7 @@ class Hub:
         """A party has its code now: its own connections get a snapshot that says so."""
         for session in list(feed.viewers):
             visitor = session.visitor
-            if visitor is not None and visitor.party_id == party_id and not session.muted:
+            if visitor is not None and visitor.party_on(feed.lot_id) == party_id and not session.muted:
                 self._snapshot(session, feed)
                 session.on_output(session)
 

@@ -273,13 +273,15 @@ class RoomSession:
             return None
         self.waiting += 1
         confirmed = frame.confirm is True
-        command = PlaceBid(bidder_id=visitor.party_id, amount=amount, maximum=maximum, confirmed_jump=confirmed)
+        command = PlaceBid(
+            bidder_id=visitor.party_on(frame.lot), amount=amount, maximum=maximum, confirmed_jump=confirmed
+        )
         return Envelope(
             LotId(frame.lot),
             command,
             command_id,
             request_digest(command),
-            visitor.party_id,
+            command.bidder_id,
             InstantUs(now_us),
             self.answered,
         )

@@ -27,6 +27,10 @@ class Visitor(Struct, frozen=True):
     frames: frozenset[str]
     """Types of frames he may send, by role and scope. Whether he is admitted to a lot is the engine's business."""
 
+    def party_on(self, lot_id: str) -> PartyId:
+        """Return the party that bids on a lot: an agent's principal, else his own."""
+        return self.caller.party_on(lot_id)
+
 
 class Visitors(Protocol):
     """What the live edge asks of the accounts."""

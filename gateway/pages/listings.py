@@ -22,7 +22,6 @@ from gateway.http.api.calls import Call, RefusedByEngine
 from gateway.http.asking import CALLER, origin_of
 from gateway.http.commands import outcome_of
 from gateway.listings.asking import find_visible, is_seller
-from gateway.listings.buyers import acting_party
 from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
 from gateway.pages.listing_words import price_words, sentences
@@ -96,7 +95,7 @@ async def _one_page(
     seen = public_listing(state) or staff_listing(state).listing
     party_id = None
     if caller.account is not None and caller.role in BIDDERS:
-        party_id = await acting_party(services, caller, [state.listing_id])
+        party_id = caller.party_on(state.listing_id)
     mine = None if party_id is None else buyers_listing(state, party_id)
     intent = mine.intents[-1] if mine is not None and mine.intents else None
     return page(

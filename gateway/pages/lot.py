@@ -12,7 +12,7 @@ from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Admission
 from engine.rules.rejections import Reject
 from engine.rules.visibility import HistoryRow, history_row, public_lot, you
-from engine.values import Amount, LotId, PartyId, group_of, parse_amount
+from engine.values import Amount, LotId, group_of, parse_amount
 from gateway.accounts.model import Caller
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER
@@ -37,8 +37,10 @@ async def show_lot(request: web.Request) -> web.Response:
 async def lot_context(request: web.Request, services: Services, caller: Caller, state: LotState) -> dict[str, Any]:
     """Return what the lot page and the room have in common."""
     language = language_of(request)
-    own = you(state, caller.party_id) if caller.account is not None else None
-    asked = caller.account is not None and await services.admissions.has_asked(state.lot_id, caller.party_id)
+    own = you(state, caller.party_on(state.lot_id)) if caller.account is not None else None
+    asked = caller.account is not None and await services.admissions.has_asked(
+        state.lot_id, caller.party_on(state.lot_id)
+    )
     return {
         "lot": public_lot(state),
         "subject": state.subject,
@@ -47,7 +49,7 @@ async def lot_context(request: web.Request, services: Services, caller: Caller, 
         "increment": increment_words(state.terms, language),
         "rows": list(reversed(await history(services, state.lot_id))),
         "you": own,
-        "may_bid": caller.role in BIDDERS and caller.party_id != state.seller_id,
+        "may_bid": caller.role in BIDDERS and caller.party_on(state.lot_id) != state.seller_id,
         "asked": asked,
         "now_us": services.now_us,
         "command_id": str(uuid.uuid4()),
@@ -70,17 +72,18 @@ async def join_lot(request: web.Request) -> web.Response:
     """POST /lots/{lot}/admission: get a bidder code, or ask the operator for one."""
     services, caller = request.app[SERVICES], request[CALLER]
     state = await find_lot(services, request.match_info["lot"])
-    if caller.party_id == state.seller_id:
+    party_id = caller.party_on(state.lot_id)
+    if party_id == state.seller_id:
         raise Refused(Reject.SELLER_MAY_NOT_BID)
     if state.terms.admission is Admission.LISTING:
         return see_other(f"/listings/{group_of(state.lot_id)}")
     if state.terms.admission is Admission.OPEN:
-        receipt = await ask(services, caller, state.lot_id, AdmitBidder(bidder_id=caller.party_id), uuid.uuid4().bytes)
+        receipt = await ask(services, caller, state.lot_id, AdmitBidder(bidder_id=party_id), uuid.uuid4().bytes)
         if receipt.code not in (None, Reject.ALREADY_ADMITTED):
             assert receipt.code is not None
             raise Refused(receipt.code, **receipt.data)
-    elif caller.party_id not in state.codes:
-        await services.admissions.ask(state.lot_id, caller.party_id)
+    elif party_id not in state.codes:
+        await services.admissions.ask(state.lot_id, party_id)
     room = (await request.post()).get("room")
     return see_other(f"/lots/{state.lot_id}{'/room' if room else ''}")
 
@@ -94,7 +97,10 @@ async def bid_by_form(request: web.Request) -> web.Response:
     amount = _read(state, str(form.get("amount", "")))
     maximum = _read(state, str(form.get("maximum", "")))
     bid = PlaceBid(
-        bidder_id=PartyId(caller.party_id), amount=amount, maximum=maximum, confirmed_jump=form.get("confirm") == "1"
+        bidder_id=caller.party_on(state.lot_id),
+        amount=amount,
+        maximum=maximum,
+        confirmed_jump=form.get("confirm") == "1",
     )
     take_bid(services, caller)
     receipt = await ask(services, caller, state.lot_id, bid, command_id)

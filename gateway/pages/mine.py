@@ -83,7 +83,7 @@ async def _own_record(request: web.Request, services: Services) -> tuple[Record,
     if not is_lot_id(lot) or not (seq.isascii() and seq.isdigit()) or len(seq) > 12:
         raise Refused(Code.NOT_FOUND)
     record = await services.reader.lot_event(LotId(lot), int(seq))
-    if record is None or record.actor != request[CALLER].party_id:
+    if record is None or record.actor != request[CALLER].party_on(request.match_info["lot"]):
         raise Refused(Code.NOT_FOUND)
     before = await services.reader.lot_event(LotId(lot), int(seq) - 1)
     return record, first_digest(record.stream) if before is None else before.digest

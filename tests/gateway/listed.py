@@ -167,9 +167,9 @@ class Fair:
                 await asyncio.sleep(0.02)
         return deposit
 
-    async def deposit_in(self, no: int, state: DepositState) -> Deposit:
-        """Return a deposit once it stands in this state."""
-        deposit = await self.deposit(no, lambda one: one is not None and one.state is state)
+    async def deposit_in(self, no: int, *states: DepositState) -> Deposit:
+        """Return a deposit once it stands in one of these states: some are left again at once."""
+        deposit = await self.deposit(no, lambda one: one is not None and one.state in states)
         assert deposit is not None
         return deposit
 

@@ -41,7 +41,7 @@ async def test_three_buyers_bid_one_wins_the_losers_get_their_deposits_back(fair
     state = await fair.in_phase(ListingPhase.DEAL)
     assert [(deal.intent_no, deal.price) for deal in state.deals] == [(numbers[2], PRICE + 1_000_000)]
     for no in numbers[:2]:
-        await fair.deposit_in(no, S.RELEASE_DUE)
+        await fair.deposit_in(no, S.RELEASE_DUE, S.RELEASING, S.RELEASED)
     assert (await fair.deposit_in(numbers[2], S.HELD)).amount_fen == PRICE // 10
     status, answer = await fair.act(fair.operator, "deals/1/signing", contract_ref="JS-2026-1")
     assert status == 200, answer

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiohttp import WSMsgType
 
 from engine.rules.conflicts import May, Relation, RelationKind, standing
 from engine.rules.real_name import STEPS, RealName, RealNameAct, after
+from engine.rules.rejections import Reject
+from engine.values import LotId
 from gateway.accounts.model import Role
 from gateway.errors import Code
+from gateway.live.session import SESSION_ENDED
 from tests.gateway.conftest import Person, Town
-from tests.gateway.listed import Fair
+from tests.gateway.listed import PRICE, Fair, wish
 from tests.gateway.test_deposits import html
 
 CREDIT_CODE = "91150100MA0000002D"
@@ -171,6 +176,45 @@ async def test_a_confirmed_agent_buys_for_his_principal_and_nobody_acts_for_two(
     assert status == 200, answer
     state = await fair.until(lambda listing: bool(listing.intents))
     assert state.intents[0].buyer_id == principal.account.id
+
+
+async def test_an_agent_bids_for_his_principal_until_the_authorisation_is_taken_back(town: Town) -> None:
+    fair = await Fair(town).open()
+    await fair.published()
+    principal, rival = await fair.verified(Role.BIDDER), await fair.verified(Role.BIDDER)
+    agent, late = await town.person(Role.BIDDER), await town.person(Role.BIDDER)
+    assert principal.account is not None and agent.account is not None and late.account is not None
+    for buyer in (principal, rival):
+        await fair.admit(buyer)
+    for somebody in (agent, late):
+        named = {"login": somebody.account.login, "subject": fair.name, "document": "A-2"}  # type: ignore[union-attr]
+        assert (await principal.post(f"{ME}/agents", named))[0] == 200
+    body = {"agent": agent.account.id, "subject": fair.name}
+    assert (await fair.operator.post("/api/v1/desk/agents", body))[0] == 200
+    await fair.disclosure_ends()
+    lot = await fair.session_opens()
+    status, answer = await fair.operator.post("/api/v1/desk/agents", {**body, "agent": late.account.id})
+    assert (status, answer["code"]) == (409, Code.WRONG_STATE), "only before bidding begins"
+    assert (await late.post(f"/api/v1/lots/{lot}/bids", wish(amount=str(PRICE))))[1]["code"] == Reject.NOT_ADMITTED
+    async with agent.http.ws_connect(f"{agent.base}/live", headers=agent.headers) as room:
+        await room.send_json({"t": "join", "lot": lot})
+        while (said := await room.receive_json())["t"] != "snapshot":
+            pass
+        code = fair.services.engine.state(LotId(lot)).codes[principal.account.party]  # type: ignore[union-attr]
+        assert said["you"]["code"] == code
+        await room.send_json({"t": "bid", "lot": lot, "id": str(uuid4()), "amount": str(PRICE)})
+        while (said := await room.receive_json())["t"] not in ("accepted", "rejected"):
+            pass
+        assert said["t"] == "accepted", said
+        state = fair.services.engine.state(LotId(lot))
+        assert state is not None and state.leader == principal.account.party
+        named = {"login": agent.account.login, "subject": fair.name, "ended": True}
+        assert (await principal.post(f"{ME}/agents", named))[0] == 200
+        while (closed := await room.receive()).type is not WSMsgType.CLOSE:
+            pass
+        assert closed.data == SESSION_ENDED, "the authorisation is gone, so is the line"
+    bid = wish(amount=str(PRICE + 1_000_000))
+    assert (await agent.post(f"/api/v1/lots/{lot}/bids", bid))[1]["code"] == Reject.NOT_ADMITTED
 
 
 async def test_a_relative_of_staff_does_not_buy_and_a_related_party_is_marked(town: Town) -> None:

@@ -82,9 +82,6 @@ WHERE agent = $1 AND subject = $2 AND confirmed_at_us IS NULL AND ended_at_us IS
 -- name: end_agent
 UPDATE party_agency SET ended_at_us = $4 WHERE agent = $1 AND subject = $2 AND principal = $3 AND ended_at_us IS NULL RETURNING principal;
 
--- name: acting_for
-SELECT principal FROM party_agency WHERE agent = $1 AND subject = $2 AND confirmed_at_us IS NOT NULL AND ended_at_us IS NULL;
-
 -- name: agents_of
 SELECT * FROM party_agency WHERE principal = $1 ORDER BY asked_at_us DESC LIMIT $2;
 

@@ -159,14 +159,6 @@ class Ties:
         async with self._parties.acting(principal, actor, "agent.ended", f"{agent} {subject}") as connection:
             await connection.execute(QUERIES["end_agent"], agent, subject, principal, self._parties.now_us())
 
-    async def acting_for(self, account_id: PartyId, subjects: Sequence[str]) -> PartyId | None:
-        """Return the party for which an account acts on the first of these subjects that names one; None without."""
-        for subject in subjects:
-            principal = await self._pool.fetchval(QUERIES["acting_for"], account_id, subject)
-            if principal is not None:
-                return PartyId(principal)
-        return None
-
     async def agents_of(self, principal: PartyId) -> list[Agency]:
         """Return a party's agents, newest first."""
         return [_agency(row) for row in await self._pool.fetch(QUERIES["agents_of"], principal, TIES_MAX)]

@@ -34,7 +34,9 @@ INSERT INTO web_session (digest, account, csrf, created_at_us, expires_at_us, se
 -- Reading a session is also its sign of life; a cache in front keeps this rare.
 UPDATE web_session s SET seen_at_us = $2 FROM account a
 WHERE s.digest = $1 AND s.expires_at_us > $2 AND a.id = s.account AND a.disabled_at_us IS NULL
-RETURNING a.*, s.csrf, s.expires_at_us;
+RETURNING a.*, s.csrf, s.expires_at_us,
+    ARRAY(SELECT g.subject || ' ' || g.principal FROM party_agency g
+          WHERE g.agent = a.id AND g.confirmed_at_us IS NOT NULL AND g.ended_at_us IS NULL) AS acts_for;
 
 -- name: delete_session
 DELETE FROM web_session WHERE digest = $1;
@@ -55,7 +57,9 @@ SELECT * FROM api_token WHERE account = $1 AND revoked_at_us IS NULL ORDER BY cr
 -- name: open_token
 UPDATE api_token t SET used_at_us = $2 FROM account a
 WHERE t.id = $1 AND t.expires_at_us > $2 AND t.revoked_at_us IS NULL AND a.id = t.account AND a.disabled_at_us IS NULL
-RETURNING a.*, t.secret_digest, t.scopes, t.expires_at_us;
+RETURNING a.*, t.secret_digest, t.scopes, t.expires_at_us,
+    ARRAY(SELECT g.subject || ' ' || g.principal FROM party_agency g
+          WHERE g.agent = a.id AND g.confirmed_at_us IS NOT NULL AND g.ended_at_us IS NULL) AS acts_for;
 
 -- name: revoke_token
 UPDATE api_token SET revoked_at_us = $3 WHERE id = $1 AND account = $2 AND revoked_at_us IS NULL;

@@ -89,7 +89,7 @@ ENDPOINTS: Final = (
     Endpoint("GET", f"{V1}/desk/agents", "Agents to confirm", parties.agents_waiting, parties.AgenciesView),
     Endpoint(
         "POST", f"{V1}/desk/agents", "Confirm an agent", parties.confirm_agent, v.DoneView, parties.ConfirmAgentWish,
-        (Code.NOT_FOUND,),
+        (Code.NOT_FOUND, Code.WRONG_STATE),
     ),
     Endpoint("GET", f"{V1}/key", "The market's public key", market.key, v.KeyView),
     Endpoint("GET", f"{V1}/lots", "Search the hall", market.lots, v.LotsView, wishes.LotsQuery),

@@ -16,7 +16,7 @@ from engine.rules.listing import commands as c
 from engine.rules.listing.state import DealPhase, IntentPhase, ListingPhase, ListingState
 from engine.rules.listing.visibility import buyers_listing, public_listing, sellers_listing, staff_listing
 from engine.rules.rejections import Reject
-from engine.values import Amount, ListingId, is_listing_id
+from engine.values import Amount, ListingId, PartyId, is_listing_id
 from gateway.accounts.model import MemberRole
 from gateway.errors import Code, Refused
 from gateway.http.api import listing_wishes as w
@@ -71,7 +71,11 @@ def view_of(call: Call, state: ListingState) -> ListingView:
         return replace(view, as_staff=staff_listing(state))
     if is_seller(caller, state):
         return replace(view, as_seller=sellers_listing(state))
-    return view if caller.account is None else replace(view, as_buyer=buyers_listing(state, caller.party_id))
+    return (
+        view
+        if caller.account is None
+        else replace(view, as_buyer=buyers_listing(state, caller.party_on(state.listing_id)))
+    )
 
 
 async def own(call: Call) -> OwnListingsView:
@@ -198,7 +202,7 @@ async def correct_intent(call: Call, wish: w.CorrectionWish) -> ListingCommandVi
     """Answer a request for correction."""
     command = c.CorrectIntent(
         intent_no=_number(call),
-        buyer_id=call.caller.party_id,
+        buyer_id=_buyer(call),
         quote=None if wish.quote is None else Amount(int(wish.quote)),
         statement=wish.statement,
     )
@@ -207,7 +211,7 @@ async def correct_intent(call: Call, wish: w.CorrectionWish) -> ListingCommandVi
 
 async def withdraw_intent(call: Call, wish: w.StepBackWish) -> ListingCommandView:
     """Take an application back."""
-    return await _as_buyer(call, c.WithdrawIntent(intent_no=_number(call), buyer_id=call.caller.party_id), wish.id)
+    return await _as_buyer(call, c.WithdrawIntent(intent_no=_number(call), buyer_id=_buyer(call)), wish.id)
 
 
 async def review_intent(call: Call, wish: w.ReviewWish) -> ListingCommandView:
@@ -277,12 +281,12 @@ async def make_offer(call: Call, wish: w.OfferWish) -> ListingCommandView:
 
 async def withdraw_offer(call: Call, wish: w.StepBackWish) -> ListingCommandView:
     """Take an offer back."""
-    return await _as_buyer(call, c.WithdrawOffer(offer_no=_number(call), buyer_id=call.caller.party_id), wish.id)
+    return await _as_buyer(call, c.WithdrawOffer(offer_no=_number(call), buyer_id=_buyer(call)), wish.id)
 
 
 async def accept_counter(call: Call, wish: w.OfferAnswerWish) -> ListingCommandView:
     """Accept the seller's counter-offer."""
-    command = c.AcceptCounter(offer_no=_number(call), buyer_id=call.caller.party_id, amount=_shown(wish))
+    command = c.AcceptCounter(offer_no=_number(call), buyer_id=_buyer(call), amount=_shown(wish))
     return await _as_buyer(call, command, wish.id)
 
 
@@ -324,6 +328,10 @@ def _must_be(call: Call, role: MemberRole) -> None:
     """
     if not call.caller.may_as(role):
         raise Refused(Code.FORBIDDEN)
+
+
+def _buyer(call: Call) -> PartyId:
+    return call.caller.party_on(call.path["listing"])
 
 
 def _number(call: Call) -> int:

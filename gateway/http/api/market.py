@@ -81,7 +81,7 @@ async def place_bid(call: Call, wish: BidWish) -> CommandView:
     arrived_at_us = call.services.now_us
     take_bid(call.services, call.caller)
     state = await find_lot(call.services, call.lot_id)
-    command = wish.command(call.caller.party_id)
+    command = wish.command(call.caller.party_on(state.lot_id))
     receipt = await ask(call.services, call.caller, state.lot_id, command, wish.id.bytes, arrived_at_us=arrived_at_us)
     return accepted_view(receipt)
 
@@ -93,14 +93,14 @@ async def command(call: Call) -> CommandView:
     except ValueError:
         raise Refused(Code.MALFORMED, fields="id") from None
     record = await call.services.reader.find_command(call.lot_id, command_id)
-    if record is None or record.actor != call.caller.party_id:
+    if record is None or record.actor != call.caller.party_on(call.lot_id):
         raise Refused(Code.NOT_FOUND)
     return command_view(receipt_of(record), call.path["id"])
 
 
 async def admission(call: Call, wish: AdmissionWish) -> AdmissionView:
     """Ask for a bidder code: given at once where admission is open, asked of the operator elsewhere."""
-    services, party_id = call.services, call.caller.party_id
+    services, party_id = call.services, call.caller.party_on(call.lot_id)
     state = await find_lot(services, call.lot_id)
     known = state.codes.get(party_id)
     if known is not None:

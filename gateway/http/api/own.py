@@ -49,7 +49,7 @@ async def signed_receipt(call: Call, seq_text: str) -> dict[str, Any]:
         raise Refused(Code.NOT_FOUND)
     reader, seq = call.services.reader, int(seq_text)
     record = await reader.lot_event(call.lot_id, seq)
-    if record is None or record.command_id is None or record.actor != call.caller.party_id:
+    if record is None or record.command_id is None or record.actor != call.caller.party_on(call.lot_id):
         raise Refused(Code.NOT_FOUND)
     before = await reader.lot_event(call.lot_id, seq - 1)
     previous = first_digest(lot_stream(call.lot_id)) if before is None else before.digest

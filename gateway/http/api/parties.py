@@ -17,14 +17,16 @@ from engine.catalogue.parties.party import (
 )
 from engine.catalogue.parties.store import AlreadyRegistered, DoesNotHold, Stale
 from engine.catalogue.parties.ties import Agency, DeclaredRelation
+from engine.rules.auction.state import Phase
 from engine.rules.conflicts import RelationKind
 from engine.rules.real_name import RealName, RealNameAct
-from engine.values import PartyId
+from engine.values import ListingId, LotId, PartyId
 from gateway.accounts.model import Account, MemberRole
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call
 from gateway.http.api.views import DoneView
 from gateway.http.api.wishes import Query, ShortText, Wish
+from gateway.services import Services
 
 PARTY_PATTERN = r"^[op][0-9a-f]{16}$"
 SUBJECT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}(\.[0-9]{1,4})?$"
@@ -314,6 +316,7 @@ async def name_agent(call: Call, wish: AgentWish) -> OwnPartyView:
     try:
         if wish.ended:
             await services.ties.end_agency(caller.party_id, agent.id, wish.subject, caller.login_id)
+            await services.accounts.prove_anew(agent.id)
         else:
             await services.ties.authorise(caller.party_id, agent.id, wish.subject, wish.document, caller.login_id)
     except DoesNotHold:
@@ -364,12 +367,23 @@ async def agents_waiting(call: Call) -> AgenciesView:
     return AgenciesView(await call.services.ties.agents_waiting())
 
 
+def _bidding_began(services: Services, subject: str) -> bool:
+    """Tell whether a lot, or the session of a listing, takes bids or is over."""
+    listing = services.engine.listings.state(ListingId(subject))
+    lot_id = subject if listing is None or listing.lot_id is None else listing.lot_id
+    lot = services.engine.state(LotId(lot_id))
+    return lot is not None and lot.phase is not Phase.SCHEDULED
+
+
 async def confirm_agent(call: Call, wish: ConfirmAgentWish) -> DoneView:
-    """Confirm an agent; from then on he acts for his principal there."""
+    """Confirm an agent; from then on he acts for his principal there. Not once bidding has begun (竞价开始前)."""
+    if _bidding_began(call.services, wish.subject):
+        raise Refused(Code.WRONG_STATE, state="begun")
     try:
         await call.services.ties.confirm(PartyId(wish.agent), wish.subject, call.caller.login_id)
     except DoesNotHold:
         raise Refused(Code.NOT_FOUND) from None
+    await call.services.accounts.prove_anew(PartyId(wish.agent))
     await call.services.accounts.note(call.caller, call.origin.network, "agent.confirm", f"{wish.agent} {wish.subject}")
     return DoneView()
 
