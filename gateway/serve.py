@@ -45,6 +45,7 @@ from engine.journal.reader import Reader
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.handover import HandOver
 from engine.runtime.writer import WriterLimits
+from engine.typesetting.typesetter import Typesetter
 from engine.values import PartyId
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
@@ -319,6 +320,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         live=live,
         settling=settling,
         banking=build_banking(pool, config, settling, engine.clock.now_us),
+        typesetter=Typesetter(on_set=metrics.document),
         signing_key=key,
         metrics=metrics,
         request_budgets=Budgets(Rate.per_second(config.requests_per_second, burst=config.requests_burst)),

@@ -26,6 +26,7 @@ from engine.catalogue.search.saved import SavedSearches
 from engine.catalogue.search.searching import Search
 from engine.journal.reader import Reader
 from engine.runtime.engine import Engine
+from engine.typesetting.typesetter import Typesetter
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
 from gateway.bank.banking import Banking
@@ -73,6 +74,8 @@ class Services:
     """Ledger, deposits and payouts."""
     banking: Banking
     """What the bank tells, and how payments reach it."""
+    typesetter: Typesetter
+    """Makes PDF documents, one after another."""
     signing_key: Ed25519PrivateKey
     metrics: Metrics
     request_budgets: Budgets

@@ -9,6 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from engine.typesetting.typesetter import Outcome
 from gateway.errors import ERRORS
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -46,6 +47,18 @@ class Metrics:
         self.commit_rows = Histogram(
             "ortoo_commit_batch_size", "Events in one commit.", buckets=ROWS, registry=registry
         )
+        self.documents = Counter(
+            "ortoo_documents",
+            "PDF documents by template and what became of them.",
+            ["template", "outcome"],
+            registry=registry,
+        )
+        self.document_seconds = Histogram(
+            "ortoo_document_duration_seconds",
+            "Time to set a PDF, with the waiting.",
+            buckets=SECONDS,
+            registry=registry,
+        )
         self.logins = Counter("ortoo_logins", "Logins by outcome.", ["outcome"], registry=registry)
         self.loop_lag_seconds = Histogram(
             "ortoo_event_loop_lag_seconds", "How late the event loop wakes up.", buckets=SECONDS, registry=registry
@@ -62,6 +75,11 @@ class Metrics:
         """Count a commit of the engine."""
         self.commit_seconds.observe(seconds)
         self.commit_rows.observe(rows)
+
+    def document(self, template: str, outcome: Outcome, seconds: float) -> None:
+        """Count a PDF; its template is a file of the program, so the names are few."""
+        self.documents.labels(template, outcome.value).inc()
+        self.document_seconds.observe(seconds)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Add a figure that is read when asked."""
