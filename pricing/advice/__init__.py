@@ -1,0 +1,1 @@
+"""From a range to a decision: reserve, start, increments, deposit, mode of sale."""
