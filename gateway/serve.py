@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import msgspec
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.catalogue.achievements.confidentiality import Confidentiality
 from engine.catalogue.achievements.store import Achievements
@@ -50,11 +47,12 @@ from engine.values import PartyId
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
 from gateway.accounts.identities import Identities
-from gateway.accounts.model import ACCOUNT_MIGRATIONS, UNREACHABLE
+from gateway.accounts.model import ACCOUNT_MIGRATIONS
 from gateway.accounts.passwords import Passwords
 from gateway.bank.banking import act_for_ever, add_bank_gauges, build_banking
 from gateway.checkpointing import keep_checkpoints
 from gateway.config import Config, unknown_variables
+from gateway.database import Report, open_database, open_pool
 from gateway.desk.drafts import Drafts
 from gateway.http.app import KEEPALIVE_S, build_app
 from gateway.http.logs import set_up_logs
@@ -69,32 +67,22 @@ from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
+from gateway.signing_key import KeyUnusable, digest_key, signing_key
+from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts
 from settlement.deposits.telling import Telling
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
-SWEEP_S: Final = 600.0
-EXPIRE_S: Final = 60.0
-QUERY_S: Final = 30.0
-"""No reading takes longer; the journal's writer has connections of its own and no such limit."""
-WATCH_S: Final = 0.5
-AGAIN_S: Final = 1.0
 DRAIN_EACH_S: Final = 0.02
 REQUESTS_END_S: Final = 10.0
 """How long requests under way may still take when the process goes down."""
 BACKLOG: Final = 1_024
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
-Report = Callable[[str], None]
-
 log = logging.getLogger(__name__)
 
 
 class FencedOut(Exception):
     """Another process runs this market's engine now; this one has stopped."""
-
-
-class KeyUnusable(Exception):
-    """The signing key cannot be used; a new one is never made in its place, receipts given out would be worthless."""
 
 
 CANNOT_RUN: Final = (
@@ -153,7 +141,7 @@ async def running(
         listening = _bind(config.host, config.http_port)
         stack.callback(listening.close)
         config = config.model_copy(update={"http_port": listening.getsockname()[1]})
-        dsn = await _database(config, report, stack)
+        dsn = await open_database(config, report, stack)
         await migrate(dsn, [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *_own_migrations(), SETTLEMENT_MIGRATIONS])
         services = await _start_parts(config, dsn, on_fenced, stack)
         services = await _start_live(services, stack)
@@ -167,36 +155,6 @@ def calm_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def signing_key(path: Path) -> Ed25519PrivateKey:
-    """Return the market's signing key, made at the first start; only the owner may read the file.
-
-    Raises:
-        KeyUnusable: others may read the file, or it is no key.
-    """
-    try:
-        if path.stat().st_mode & 0o077:
-            raise KeyUnusable(f"{path}: others may read the signing key: chmod 600")
-        return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
-    except ValueError as damage:
-        raise KeyUnusable(f"{path}: this is no signing key; restore it from the back-up") from damage
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = Ed25519PrivateKey.generate()
-        partial = path.with_name(path.name + ".new")
-        partial.unlink(missing_ok=True)
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key.private_bytes_raw())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)  # whole or not at all, whenever the power fails
-        return key
-
-
-def _digest_key(key: Ed25519PrivateKey) -> bytes:
-    """Return the key for digests of id numbers: nobody without the market's key can try numbers against the register."""
-    return sha256(b"ortoo/id-number/v1\n" + key.private_bytes_raw()).digest()
 
 
 async def _verified_account(parties: Parties, party_id: str) -> tuple[str, str] | None:
@@ -217,49 +175,10 @@ def live_settings(config: Config) -> LiveSettings:
     )
 
 
-async def _database(config: Config, report: Report, stack: AsyncExitStack) -> str:
-    """Return the address of the database; start the embedded one if none is configured, and keep it up."""
-    if config.database_url is not None:
-        return config.database_url.get_secret_value()
-
-    async def start() -> embedded.EmbeddedPostgres:
-        return await embedded.start(
-            config.data_dir / "postgres", configured_bin_dir=config.postgres_bin_dir, report=report
-        )
-
-    keeper = _DatabaseKeeper(await start(), start)
-    stack.push_async_callback(keeper.stop)
-    _follow(stack, keeper.watch)
-    return keeper.server.dsn()
-
-
-class _DatabaseKeeper:
-    """Starts the embedded database again if it dies under us; the engine then recovers from the log."""
-
-    def __init__(
-        self, server: embedded.EmbeddedPostgres, start: Callable[[], Coroutine[Any, Any, embedded.EmbeddedPostgres]]
-    ) -> None:
-        self.server = server
-        self._start = start
-
-    async def watch(self) -> None:
-        while True:
-            await asyncio.sleep(WATCH_S)
-            if not self.server.alive:
-                log.error("database_died")
-                try:
-                    self.server = await self._start()
-                except embedded.PostgresUnavailable:
-                    log.exception("database_does_not_start")
-
-    async def stop(self) -> None:
-        await self.server.stop()
-
-
 async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], stack: AsyncExitStack) -> Services:
     key = signing_key(config.key_file)
     calendar = load_calendar(config.calendar_dir)
-    pool = await stack.enter_async_context(_pool(config, dsn))
+    pool = await stack.enter_async_context(open_pool(config, dsn))
     metrics = Metrics()
     engine = Engine(
         EngineSettings(dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max)),
@@ -285,7 +204,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     saved_searches = SavedSearches(pool, engine.clock.now_us)
     loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
     search_feed = SearchFeed(pool, loaders, [saved_searches.indexed])
-    parties = Parties(pool, _digest_key(key), engine.clock.now_us)
+    parties = Parties(pool, digest_key(key), engine.clock.now_us)
     settling = build_settling(pool, config, lambda: calendar, engine.clock.now_us, partial(_verified_account, parties))
     services = Services(
         config=config,
@@ -336,36 +255,21 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         hand_over.follow,
         identities.follow,
         metrics.watch_loop,
-        partial(_sweep, accounts),
+        partial(sweep_accounts, accounts),
         partial(keep_checkpoints, services),
-        partial(_rescan, services.attachments),
+        partial(rescan_attachments, services.attachments),
         search_feed.follow,
         services.imports.follow,
-        partial(_expire_needs, services.needs),
+        partial(expire_needs, services.needs),
     ):
-        _follow(stack, work)
-    _follow(stack, partial(act_for_ever, services.banking))
+        keep_at(stack, work)
+    keep_at(stack, partial(act_for_ever, services.banking))
     deposits = services.settling.deposits
     engine.listings.subscribe(services.settling.following.notice)
-    _follow(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
+    keep_at(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
     for work_of_money in settling_work(services.settling):
-        _follow(stack, work_of_money)
+        keep_at(stack, work_of_money)
     return services
-
-
-@asynccontextmanager
-async def _pool(config: Config, dsn: str) -> AsyncIterator[asyncpg.Pool]:
-    pool = await asyncpg.create_pool(
-        dsn, min_size=2, max_size=config.database_connections, command_timeout=QUERY_S, timeout=QUERY_S
-    )
-    try:
-        yield pool
-    finally:
-        try:
-            async with asyncio.timeout(REQUESTS_END_S):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
 
 
 def _live_edge(config: Config, engine: Engine, reader: Reader, identities: Identities) -> LiveEdge:
@@ -403,36 +307,6 @@ async def _drain(services: Services) -> None:
     await services.live.drain(min(services.config.drain_seconds, services.live.connections * DRAIN_EACH_S))
 
 
-async def _sweep(accounts: Accounts) -> None:
-    while True:
-        try:
-            await accounts.sweep()
-        except UNREACHABLE:
-            log.warning("sweep_failed")
-        await asyncio.sleep(SWEEP_S)
-
-
-async def _expire_needs(needs: Needs) -> None:
-    """Needs end with their last day."""
-    while True:
-        try:
-            while await needs.expire():
-                pass
-        except UNREACHABLE:
-            log.warning("needs_not_expired")
-        await asyncio.sleep(EXPIRE_S)
-
-
-async def _rescan(attachments: Attachments) -> None:
-    """Files that came while the virus scanner was silent are scanned when it answers again."""
-    while True:
-        await asyncio.sleep(SWEEP_S)
-        try:
-            await attachments.rescan()
-        except UNREACHABLE:
-            log.warning("rescan_failed")
-
-
 def _add_gauges(services: Services) -> None:
     metrics, engine, live = services.metrics, services.engine, services.live
     metrics.gauge("ortoo_engine_inbox_depth", "Commands waiting for the writer.", lambda: engine.waiting)
@@ -463,27 +337,6 @@ def _bind(host: str, port: int) -> socket.socket:
         raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
     listening.setblocking(False)
     return listening
-
-
-def _follow(stack: AsyncExitStack, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run endless work until the stack unwinds; what fails is written down and begun again, never silently missing."""
-
-    async def keep_at_it() -> None:
-        while True:
-            try:
-                await work()
-            except Exception:
-                log.exception("work_failed", extra={"work": repr(work)})
-            await asyncio.sleep(AGAIN_S)
-
-    task = asyncio.get_running_loop().create_task(keep_at_it())
-
-    async def end() -> None:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    stack.push_async_callback(end)
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:

@@ -15,7 +15,9 @@ from engine.calendar import Calendar
 from gateway.accounts.model import UNREACHABLE
 from gateway.config import Config
 from gateway.http.metrics import Metrics
-from settlement.deposits.deposits import Deposits, Figures, Payee, no_account
+from settlement.deposits.clocks import Clocks
+from settlement.deposits.deposits import Deposits, Payee, no_account
+from settlement.deposits.finding import Figures
 from settlement.following import Following
 from settlement.ledger.book import Ledger
 from settlement.payouts.payouts import PayoutFigures, Payouts
@@ -42,6 +44,7 @@ class Settling:
     ledger: Ledger
     payouts: Payouts
     deposits: Deposits
+    clocks: Clocks
     following: Following
     counted: Counted
 
@@ -64,7 +67,7 @@ def build_settling(
         now_us=now_us,
     )
     following = Following(pool, deposits, calendar=calendar)
-    return Settling(Ledger(pool), payouts, deposits, following, Counted())
+    return Settling(Ledger(pool), payouts, deposits, Clocks(pool, deposits, now_us), following, Counted())
 
 
 def settling_work(settling: Settling) -> list[Work]:
@@ -72,7 +75,7 @@ def settling_work(settling: Settling) -> list[Work]:
 
     Telling the engine (`settlement.deposits.telling.Telling`) is started by whoever can ask the engine.
     """
-    return [settling.following.run, settling.deposits.run, settling.payouts.run, partial(_count, settling)]
+    return [settling.following.run, settling.clocks.run, settling.payouts.run, partial(_count, settling)]
 
 
 async def _count(settling: Settling) -> None:

@@ -16,6 +16,7 @@ import asyncpg
 
 from engine.calendar import Calendar, period_end
 from engine.journal.codec import decode_event
+from engine.journal.follower import BEHIND, GONE
 from engine.journal.queries import load_queries
 from engine.rules.listing.evolving import evolve as evolve_listing
 from engine.rules.listing.state import ListingState
@@ -68,7 +69,7 @@ class Following:
             try:
                 if await self.catch_up():
                     continue
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            except BEHIND:
                 log.warning("deposits_behind", exc_info=True)
             try:
                 async with asyncio.timeout(pause_s):
@@ -82,12 +83,21 @@ class Following:
         cursors = {row["shard"]: row["seq"] for row in rows}
         done = 0
         for shard in shards:
-            reached = cursors.get(shard, 0)
-            while page := await self._pool.fetch(QUERIES["page"], shard, reached, EVENTS_A_TURN):
-                for row in page:
-                    if not await self._one(shard, reached, row):
-                        return done  # another consumer is at work here
-                    reached, done = row["seq"], done + 1
+            try:
+                done += await self._shard(shard, cursors.get(shard, 0))
+            except GONE:
+                raise
+            except Exception:  # an event that cannot be followed keeps its own shard, and no other listing's money
+                log.exception("deposits_stand_still", extra={"shard": shard})
+        return done
+
+    async def _shard(self, shard: int, reached: int) -> int:
+        done = 0
+        while page := await self._pool.fetch(QUERIES["page"], shard, reached, EVENTS_A_TURN):
+            for row in page:
+                if not await self._one(shard, reached, row):
+                    return done  # another consumer is at work here
+                reached, done = row["seq"], done + 1
         return done
 
     async def _one(self, shard: int, reached: int, row: asyncpg.Record) -> bool:

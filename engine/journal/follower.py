@@ -19,6 +19,16 @@ EVENTS_A_TURN: Final = 2_000
 AGAIN_S: Final = 1.0
 BEHIND: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """The database cannot be asked now; the consumer goes on where it stood."""
+GONE: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that was cut while it was idle
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""The database would answer nothing now, whatever was asked: it is gone, going, starting, full, or a standby."""
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Effect = Callable[[Connection, Any], Awaitable[None]]

@@ -85,6 +85,8 @@ class HandOver:
                 await asyncio.sleep(AGAIN_S)
             except CorruptLog:
                 log.exception("session_unreadable", extra={"listing": listing_id})
+            except Exception:  # one listing must not keep the others' sessions; all are looked at again in a minute
+                log.exception("hand_over_failed", extra={"listing": listing_id})
 
     def _on_listings(self, changes: Sequence[Change[ListingEvent, ListingState]]) -> None:
         waiting = {

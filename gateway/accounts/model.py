@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
+from engine.journal.follower import GONE
 from engine.journal.queries import load_queries
 from engine.values import PartyId
 
@@ -19,16 +20,8 @@ QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 LOGIN_LENGTH: Final = range(3, 61)
 NAME_LENGTH_MAX: Final = 60
 LANGUAGES: Final = ("zh", "en")
-UNREACHABLE: Final = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what a connection says that was cut while it was idle
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
-"""The database cannot be asked now: it is gone, going, starting, full, or a standby."""
+UNREACHABLE: Final = GONE
+"""The database cannot be asked now."""
 
 
 class Role(StrEnum):

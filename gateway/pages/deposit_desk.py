@@ -15,8 +15,8 @@ from gateway.pages.deposits import statement, titles_of, words
 from gateway.pages.rendering import page, see_other
 from gateway.services import SERVICES, Services
 from settlement.deposits import acts as a
-from settlement.deposits.deposits import QUEUES, Waiting
 from settlement.deposits.evolving import Deposit
+from settlement.deposits.finding import QUEUES, Waiting
 from settlement.deposits.rules import allowed_states
 from settlement.payouts.payouts import PayoutOrder
 

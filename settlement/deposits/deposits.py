@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 import asyncpg
@@ -22,19 +22,15 @@ from settlement.deposits import acts as a
 from settlement.deposits import events as e
 from settlement.deposits.events import DepositState
 from settlement.deposits.evolving import Deposit
+from settlement.deposits.finding import PAGE_MAX, Finding
 from settlement.deposits.rules import Refusal, Refused
-from settlement.deposits.store import MARKET, QUERIES, Asked, Changed, HistoryLine, Shelf, deposit_of
+from settlement.deposits.store import MARKET, QUERIES, Asked, Changed, Shelf
 from settlement.deposits.terms import DEFAULT_TERMS, HOUR_US, DepositTerms
 from settlement.deposits.virtual_accounts import SERIAL_DIGITS, virtual_account
 from settlement.ledger.book import Connection
 from settlement.payouts.payouts import OrderState, PayoutOrder, Payouts
 
-PAGE_MAX: Final = 200
-A_TURN: Final = 200
-"""Deposits handled by one turn of a clock."""
 DRAWS: Final = 20
-QUEUES: Final = ("payer", "appeals", "forfeits", "overdue", "blocked", "uncertain", "awaited")
-"""Names of the operator's queues, most urgent first."""
 
 Outcome = Changed | Refused
 Payee = tuple[str, str]
@@ -55,43 +51,12 @@ class Received(Struct, frozen=True, kw_only=True):
     """This very payment had been taken before; nothing changed."""
 
 
-class Waiting(Struct, frozen=True):
-    """A deposit in a queue of the operator."""
-
-    deposit: Deposit
-    since_us: int
-
-
-class Problem(Struct, frozen=True):
-    """What an event of the log asked for and the rules of deposits refused."""
-
-    stream: str
-    stream_seq: int
-    deposit: str
-    wanted: str
-    code: str
-    at_us: int
-
-
-class Figures(Struct, frozen=True):
-    """Counts of deposits that wait for something, and what is held, fen."""
-
-    payer: int = 0
-    blocked: int = 0
-    overdue: int = 0
-    appeals: int = 0
-    forfeits: int = 0
-    uncertain: int = 0
-    awaited: int = 0
-    held_fen: int = 0
-
-
 async def no_account(_: str) -> Payee | None:
     """Know nobody's verified bank account."""
     return None
 
 
-class Deposits:
+class Deposits(Finding):
     """All deposits of the market."""
 
     def __init__(
@@ -114,14 +79,12 @@ class Deposits:
             verified_account: The verified bank account of a party, None if it has none.
             now_us: The market's clock.
         """
-        self._pool = pool
-        self._payouts = payouts
+        super().__init__(pool, Shelf(pool, payouts), now_us)
         self._calendar = calendar
         self._prefix = virtual_prefix
         self._verified_account = verified_account
-        self._now_us = now_us
-        self._shelf = Shelf(pool, payouts)
-        self._wake = asyncio.Event()
+        self.woken = asyncio.Event()
+        """Set when something may be due for the clocks at once."""
         payouts.subscribe(self._payout_ended)
 
     # Asking for it and receiving it
@@ -199,7 +162,7 @@ class Deposits:
         done = await self._do(deposit_id, act, key=f"credit:{credit.bank_ref}", on=connection)
         if isinstance(done, Refused):
             return done
-        self._wake.set()
+        self.woken.set()
         for event in done.events:
             if isinstance(event, e.PaymentReceived):
                 return Received(
@@ -212,19 +175,16 @@ class Deposits:
         """Hold a deposit that is paid: somebody has looked at who paid it."""
         return await self._do(deposit_id, a.HoldDeposit(checked_by=actor), actor=actor, on=on)
 
-    async def hold_paid(self) -> int:
-        """Hold what is paid from the party's own verified account; mark the rest for an operator. Return how many were held."""
-        held = 0
-        for row in await self._pool.fetch(QUERIES["paid_unchecked"], A_TURN):
-            deposit = await self._shelf.read(row["id"])
-            if deposit is None or deposit.state is not DepositState.PAID:
-                continue
-            checked_by = await self._checked_by(deposit)
-            if checked_by is None:
-                await self._pool.execute(QUERIES["mark_checked"], deposit.id, self._now_us())
-            elif isinstance(await self._do(deposit.id, a.HoldDeposit(checked_by=checked_by)), Changed):
-                held += 1
-        return held
+    async def hold_if_own(self, deposit_id: str) -> Outcome | None:
+        """Hold a deposit that was paid from the party's own verified account; None: it waits for an operator, or is not paid."""
+        deposit = await self._shelf.read(deposit_id)
+        if deposit is None or deposit.state is not DepositState.PAID:
+            return None
+        checked_by = await self._checked_by(deposit)
+        if checked_by is None:
+            await self._pool.execute(QUERIES["mark_checked"], deposit.id, self._now_us())
+            return None
+        return await self._do(deposit.id, a.HoldDeposit(checked_by=checked_by))
 
     async def _checked_by(self, deposit: Deposit) -> str | None:
         if not deposit.terms.own_account_only:
@@ -236,12 +196,11 @@ class Deposits:
     async def look_again(self, party_id: str) -> None:
         """Check the payer of what this party has paid once more: its verified bank account has changed."""
         await self._pool.execute(QUERIES["recheck_party"], party_id)
-        self._wake.set()
+        self.woken.set()
 
-    async def lapse_due(self) -> int:
-        """Close what was not paid in time; what was paid in part goes back. Return how many."""
-        act = a.LapseDeposit(reason=a.NOT_PAID)
-        return await self._each("to_lapse", lambda deposit_id: self._pay_back(deposit_id, act), self._now_us())
+    async def lapse(self, deposit_id: str) -> Outcome:
+        """Close a deposit that was not paid in time; what was paid in part goes back."""
+        return await self._pay_back(deposit_id, a.LapseDeposit(reason=a.NOT_PAID))
 
     # Giving it back
 
@@ -270,7 +229,7 @@ class Deposits:
         by_us, certain, version = self._clock_end(deposit.terms, from_us)
         act = a.ScheduleRelease(reason=reason, starts_us=from_us, by_us=by_us, certain=certain, calendar=version)
         done = await self._do(deposit_id, act, actor=actor, key=key, on=on)
-        self._wake.set()
+        self.woken.set()
         return done
 
     async def release_subject(
@@ -295,16 +254,12 @@ class Deposits:
                 done.append(await self.schedule_release(deposit_id, from_us, reason, actor=actor, key=key, on=on))
         return done
 
-    async def release_due(self) -> int:
-        """Order the pay-back of everything whose time has come and that nothing blocks. Return how many."""
-
-        async def release(deposit_id: str) -> Outcome:
-            deposit = await self._shelf.read(deposit_id)
-            if deposit is None:
-                return Refused(Refusal.NO_SUCH_DEPOSIT)
-            return await self._pay_back(deposit_id, a.StartRelease(order_id=f"{deposit_id}-{deposit.seq + 1}"))
-
-        return await self._each("to_release", release, self._now_us())
+    async def release(self, deposit_id: str) -> Outcome:
+        """Order the pay-back of a deposit whose time has come and that nothing blocks."""
+        deposit = await self._shelf.read(deposit_id)
+        if deposit is None:
+            return Refused(Refusal.NO_SUCH_DEPOSIT)
+        return await self._pay_back(deposit_id, a.StartRelease(order_id=f"{deposit_id}-{deposit.seq + 1}"))
 
     async def block(
         self, deposit_id: str, block: str, reason: str, *, actor: str = MARKET, on: Connection | None = None
@@ -317,7 +272,7 @@ class Deposits:
     ) -> Outcome:
         """Take such a reason away."""
         done = await self._do(deposit_id, a.UnblockRelease(block=block), actor=actor, on=on)
-        self._wake.set()
+        self.woken.set()
         return done
 
     async def block_subject(
@@ -332,19 +287,15 @@ class Deposits:
         """Take a block away from every open deposit of a subject."""
         return [await self.unblock(one, block, actor=actor, on=on) for one in await self._open_of(subject, on)]
 
-    async def recount(self) -> int:
-        """Count the ends of clocks again that ran past the holiday table, by the table known now. Return how many changed."""
-
-        async def count_again(deposit_id: str) -> Outcome:
-            deposit = await self._shelf.read(deposit_id)
-            if deposit is None:
-                return Refused(Refusal.NO_SUCH_DEPOSIT)
-            by_us, certain, version = self._clock_end(deposit.terms, deposit.release_starts_us)
-            if version == deposit.release_calendar:
-                return Refused(Refusal.TOO_EARLY)
-            return await self._do(deposit_id, a.RecountRelease(by_us=by_us, certain=certain, calendar=version))
-
-        return await self._each("to_recount", count_again)
+    async def count_again(self, deposit_id: str) -> Outcome:
+        """Count the end of a clock again that ran past the holiday table, by the table known now."""
+        deposit = await self._shelf.read(deposit_id)
+        if deposit is None:
+            return Refused(Refusal.NO_SUCH_DEPOSIT)
+        by_us, certain, version = self._clock_end(deposit.terms, deposit.release_starts_us)
+        if version == deposit.release_calendar:
+            return Refused(Refusal.TOO_EARLY)
+        return await self._do(deposit_id, a.RecountRelease(by_us=by_us, certain=certain, calendar=version))
 
     # The winner, and the defaulting winner
 
@@ -399,20 +350,16 @@ class Deposits:
     async def decide_appeal(self, deposit_id: str, *, upheld: bool, reason: str, actor: str) -> Outcome:
         """Decide an appeal; an upheld one puts the deposit back where it stood."""
         done = await self._do(deposit_id, a.DecideAppeal(upheld=upheld, reason=reason), actor=actor)
-        self._wake.set()
+        self.woken.set()
         return done
 
     async def lift_forfeit(self, deposit_id: str, reason: str, *, actor: str) -> Outcome:
         """Take a proposal back without an appeal."""
         return await self._do(deposit_id, a.LiftForfeit(reason=reason), actor=actor)
 
-    async def forfeit_due(self) -> int:
-        """Take what is lost and was not appealed against in time. Return how many."""
-
-        async def take(deposit_id: str) -> Outcome:
-            return await self._do(deposit_id, a.ForfeitDeposit())
-
-        return await self._each("to_forfeit", take, self._now_us())
+    async def forfeit(self, deposit_id: str) -> Outcome:
+        """Take what is lost and was not appealed against in time."""
+        return await self._do(deposit_id, a.ForfeitDeposit())
 
     async def deduct(
         self, deposit_id: str, *, first_price_fen: int, second_price_fen: int, costs_fen: int, actor: str
@@ -420,109 +367,6 @@ class Deposits:
         """Take the shortfall of a second sale out of a deposit; the rest goes back or stays, by its terms (domain.md §6.2)."""
         act = a.DeductShortfall(first_price_fen=first_price_fen, second_price_fen=second_price_fen, costs_fen=costs_fen)
         return await self._pay_back(deposit_id, act, actor=actor)
-
-    # Finding and reading
-
-    async def read(self, deposit_id: str, on: Connection | None = None) -> Deposit | None:
-        """Return a deposit, for the market itself and its staff."""
-        return await self._shelf.read(deposit_id, on)
-
-    async def own(self, deposit_id: str, party_id: str) -> Deposit | None:
-        """Return a deposit to its party; None for anybody else's, which looks the same as none at all."""
-        deposit = await self._shelf.read(deposit_id)
-        return deposit if deposit is not None and deposit.party_id == party_id else None
-
-    async def history(self, deposit_id: str, after_seq: int = 0, limit: int = PAGE_MAX) -> list[HistoryLine]:
-        """Return a page of what happened to a deposit, oldest first."""
-        return await self._shelf.history(deposit_id, after_seq, limit)
-
-    async def by_virtual_account(self, number: str, on: Connection | None = None) -> Deposit | None:
-        """Return the deposit of a sub-account number, whatever its state."""
-        row = await (on or self._pool).fetchrow(QUERIES["by_virtual_account"], number)
-        return None if row is None else deposit_of(row)
-
-    async def open_for(self, number: str, on: Connection | None = None) -> Deposit | None:
-        """Return the deposit of a sub-account number if it still awaits money."""
-        deposit = await self.by_virtual_account(number, on)
-        return deposit if deposit is not None and deposit.state is DepositState.REQUIRED else None
-
-    async def candidates(
-        self, amount_fen: int, words: Sequence[str] = (), *, on: Connection | None = None, limit: int = 20
-    ) -> list[Deposit]:
-        """Return deposits that await money and that a payment may be for, best first.
-
-        Args:
-            amount_fen: What was paid: exactly what is missing.
-            words: Words of the payment's text; a deposit whose id or sub-account number is one of them is named by it.
-            on: The caller's transaction.
-            limit: At most this many, 1..200.
-        """
-        rows = await (on or self._pool).fetch(
-            QUERIES["candidates"], amount_fen, list(words)[:100], max(1, min(limit, PAGE_MAX))
-        )
-        return [deposit_of(row) for row in rows]
-
-    async def of_party(self, party_id: str, after: str = "", limit: int = 50) -> list[Deposit]:
-        """Return a page of a party's deposits, by id."""
-        rows = await self._pool.fetch(QUERIES["of_party"], party_id, after, max(1, min(limit, PAGE_MAX)))
-        return [deposit_of(row) for row in rows]
-
-    async def of_subject(self, subject: str, after: str = "", limit: int = 50) -> list[Deposit]:
-        """Return a page of the deposits of a subject, by id."""
-        rows = await self._pool.fetch(QUERIES["of_subject"], subject, after, max(1, min(limit, PAGE_MAX)))
-        return [deposit_of(row) for row in rows]
-
-    async def find(self, subject: str, party_id: str, on: Connection | None = None) -> Deposit | None:
-        """Return the deposit of a party for a subject, the last one if there were several."""
-        row = await (on or self._pool).fetchrow(QUERIES["find_of_party"], subject, party_id)
-        return None if row is None else deposit_of(row)
-
-    async def queue(self, name: str, after: tuple[int, str] = (0, ""), limit: int = 50) -> list[Waiting]:
-        """Return a page of one of `QUEUES`, longest waiting first; `after` is (since_us, id) of the last one before."""
-        rows = await self._pool.fetch(QUERIES["queue"], name, self._now_us(), *after, max(1, min(limit, PAGE_MAX)))
-        return [Waiting(deposit_of(row), row["state_since_us"]) for row in rows]
-
-    async def figures(self) -> Figures:
-        """Return counts for the desk and for metrics."""
-        row = await self._pool.fetchrow(QUERIES["queue_counts"], self._now_us())
-        return Figures(**dict(row)) if row is not None else Figures()
-
-    async def problems(self, limit: int = 50) -> list[Problem]:
-        """Return what the log asked for and the rules refused, while nobody has looked at it; oldest first."""
-        rows = await self._pool.fetch(QUERIES["open_problems"], max(1, min(limit, PAGE_MAX)))
-        return [Problem(**dict(row)) for row in rows]
-
-    async def close_problem(self, stream: str, stream_seq: int, deposit_id: str, *, actor: str, note: str) -> bool:
-        """Close such a problem with a note; False if it is not open."""
-        row = await self._pool.fetchrow(
-            QUERIES["close_problem"], stream, stream_seq, deposit_id, self._now_us(), actor, note
-        )
-        return row is not None
-
-    # Clocks
-
-    async def run(self, pause_s: float = 1.0) -> None:
-        """Do for ever what is due by time or by what was received."""
-        while True:
-            self._wake.clear()
-            if await self.tick():
-                continue
-            try:
-                async with asyncio.timeout(pause_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
-    async def tick(self) -> int:
-        """Do once what is due now; return how much was done."""
-        steps = (self.hold_paid, self.lapse_due, self.recount, self.release_due, self.forfeit_due)
-        return sum([await step() for step in steps])
-
-    async def _each(self, query: str, work: Callable[[str], Awaitable[Outcome]], *at_us: int) -> int:
-        """Do one transaction for each deposit found; what another worker did meanwhile is refused by its state and passed over."""
-        rows = await self._pool.fetch(QUERIES[query], *at_us, A_TURN)
-        outcomes = [await work(row["id"]) for row in rows]
-        return sum(isinstance(outcome, Changed) for outcome in outcomes)
 
     def _clock_end(self, terms: DepositTerms, from_us: int) -> tuple[int, bool, str]:
         """Return when a release clock ends, whether the holiday table reaches so far, and which table was used."""

@@ -16,6 +16,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import asyncpg
 from msgspec import Struct
 
+from engine.journal.follower import BEHIND, GONE
 from settlement.deposits.deposits import Deposits
 from settlement.deposits.evolving import Deposit
 from settlement.deposits.store import QUERIES
@@ -24,6 +25,8 @@ LEASE_US: Final = 60_000_000
 BACKOFF_US: Final = 1_000_000
 BACKOFF_MAX_US: Final = 600_000_000
 A_TURN: Final = 200
+AGAIN_S: Final = 1.0
+"""Pause after a turn that the database did not answer."""
 _IDS: Final = uuid5(NAMESPACE_URL, "urn:ortoo:deposit-news")
 
 log = logging.getLogger(__name__)
@@ -65,8 +68,13 @@ class Telling:
     async def run(self, pause_s: float = 0.5) -> None:
         """Tell what is to be told, for ever."""
         while True:
-            if await self.tell_due() < A_TURN:
-                await asyncio.sleep(pause_s)
+            try:
+                if await self.tell_due() >= A_TURN:
+                    continue
+            except BEHIND:
+                log.warning("news_wait", exc_info=True)
+                await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(pause_s)
 
     async def tell_due(self) -> int:
         """Tell everything whose time has come; return how many answers there were."""
@@ -82,7 +90,13 @@ class Telling:
     async def _one(self, deposit_id: str, news: str, attempts: int) -> bool:
         deposit = await self._deposits.read(deposit_id)
         assert deposit is not None, "deposits are never removed"
-        answered = await self._tell(News(deposit, news, command_id_of(deposit_id, news)))
+        try:
+            answered = await self._tell(News(deposit, news, command_id_of(deposit_id, news)))
+        except GONE:
+            raise
+        except Exception:  # told again later, like no answer
+            log.exception("engine_not_told", extra={"deposit": deposit_id})
+            answered = False
         now_us = self._now_us()
         if answered:
             await self._pool.execute(QUERIES["told"], deposit_id, news, now_us)

@@ -19,6 +19,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
+from engine.journal.follower import BEHIND, GONE
 from engine.journal.queries import load_queries
 from settlement.bank.port import TEXT_MAX, Bank, BankUnavailable, Payout, PayoutResult, PayoutState
 from settlement.ledger import postings
@@ -30,6 +31,8 @@ QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "payouts.sq
 LEASE_US: Final = 60_000_000
 """How long a worker may take to ask the bank before another one asks."""
 BANK_S: Final = 30.0
+AGAIN_S: Final = 1.0
+"""Pause after a turn that the database did not answer."""
 BACKOFF_US: Final = 5_000_000
 BACKOFF_MAX_US: Final = 3_600_000_000
 ORDERS_A_TURN: Final = 100
@@ -234,14 +237,18 @@ class Payouts:
     async def run(self, pause_s: float = 1.0) -> None:
         """Send what waits, for ever. Without a bank nothing is sent and everything waits."""
         while True:
-            sent = await self.send_due()
-            if sent < ORDERS_A_TURN:
-                self._wake.clear()
-                try:
-                    async with asyncio.timeout(pause_s):
-                        await self._wake.wait()
-                except TimeoutError:
+            self._wake.clear()
+            try:
+                if await self.send_due() >= ORDERS_A_TURN:
                     continue
+            except BEHIND:
+                log.warning("payments_wait", exc_info=True)
+                await asyncio.sleep(AGAIN_S)
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
 
     async def send_due(self) -> int:
         """Ask the bank about every order whose time has come, at most `ORDERS_A_TURN`; return how many."""
@@ -252,7 +259,13 @@ class Payouts:
             row = await self._pool.fetchrow(QUERIES["take_payout"], now_us, now_us + LEASE_US)
             if row is None:
                 return count
-            await self._ask(self._bank, order_of(row))
+            order = order_of(row)
+            try:
+                await self._ask(self._bank, order)
+            except GONE:
+                raise
+            except Exception:  # its lease runs out and it is asked for again; the others go on
+                log.exception("order_stands_still", extra={"order": order.order_id})
         return ORDERS_A_TURN
 
     async def _ask(self, bank: Bank, order: PayoutOrder) -> None:

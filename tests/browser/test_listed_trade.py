@@ -54,8 +54,7 @@ class Fairground:
                 page.fill("input[name=price]", "1,200,000")
             if page.locator("input[name=release]").count():
                 page.check("input[name=release][value=hours_24]")
-            page.get_by_role("button", name="保存并继续").click()
-            page.wait_for_load_state()
+            press(page, page.get_by_role("button", name="保存并继续"))
             if page.url.endswith("/check"):
                 break
         page.get_by_text("¥1,200,000").first.wait_for()
@@ -67,8 +66,7 @@ class Fairground:
         """Answer the applications."""
         page = self.visit(f"/console/listings/{self.name}", "institute")
         for _ in range(buyers):
-            page.locator("button[value=agree]").first.click()
-            page.wait_for_load_state()
+            press(page, page.locator("button[value=agree]").first)
 
     # The operator ---------------------------------------------------------------------------------------------------
 
@@ -84,8 +82,7 @@ class Fairground:
         page = self.visit(f"/desk/listings/{self.name}", "operator")
         for left in range(buyers, 0, -1):
             assert page.locator("button[value=review_pass]").count() == left
-            page.locator("button[value=review_pass]").first.click()
-            page.wait_for_load_state()
+            press(page, page.locator("button[value=review_pass]").first)
 
     def sign(self) -> None:
         """Record the signed contract."""
@@ -100,9 +97,8 @@ class Fairground:
         page.get_by_text("一方拒绝签约或付款").click()
         form = page.locator("form:has(button[value=default_buyer])")
         form.locator("select").select_option(index=1)
-        form.locator("button[value=default_buyer]").click()
-        page.get_by_role("alertdialog").locator("button").click()
-        page.wait_for_load_state()
+        press(page, form.locator("button[value=default_buyer]"))
+        press(page, page.get_by_role("alertdialog").locator("button"))
 
     # A buyer --------------------------------------------------------------------------------------------------------
 
@@ -186,6 +182,7 @@ class Fairground:
             time.sleep(0.02)
         self.travel(lot.opens_at_us)
         while not engine.state(lot_id).phase.is_bidding:  # type: ignore[union-attr]
+            assert time.monotonic() < end
             time.sleep(0.02)
 
     def session_ends(self) -> None:
@@ -240,6 +237,12 @@ def fair(chromium: Any, postgres: Any, tmp_path: Path) -> Iterator[Fairground]:
         next(visiting, None)
     finally:
         market.stop()
+
+
+def press(page: Any, button: Any) -> None:
+    """Press a button that sends a form, and wait for the page that comes back."""
+    with page.expect_navigation():
+        button.click()
 
 
 def _in_thread(work: Callable[[], Any]) -> Any:

@@ -137,7 +137,7 @@ class Town:
         )
         receipt = await ask(self.services, Caller(account=operator), LotId(lot), command, uuid4().bytes)
         assert receipt.code is None, receipt
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (state := self.services.engine.state(LotId(lot))) is None or not state.phase.is_bidding:
                 await asyncio.sleep(0.005)  # the opening is an event of its own
         return LotId(lot)

@@ -63,7 +63,7 @@ async def give(person: Person, path: str, body: bytes, token: str = "", **fields
 
 async def until(what: Callable[[], Any]) -> Any:
     """Wait until something is true; the workers of the market are at it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := await what()):
             await asyncio.sleep(0.02)
         return found

@@ -31,7 +31,7 @@ async def deposit_of(market: Services, person: Person, deposit_id: str = "a.1", 
         )  # fmt: skip
         async with market.pool.acquire() as connection, connection.transaction():
             await deposits.receive(connection, deposit_id, credit)
-        await deposits.hold_paid()
+        await market.settling.clocks.hold_paid()
     deposit = await deposits.read(deposit_id)
     assert deposit is not None and deposit.state is (S.HELD if paid else S.REQUIRED)
     return deposit
@@ -116,7 +116,7 @@ async def test_a_forfeiture_its_appeal_and_the_decision(market: Services, town: 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_every_queue_opens_in_both_languages(market: Services, town: Town, language: str) -> None:
-    from settlement.deposits.deposits import QUEUES
+    from settlement.deposits.finding import QUEUES
 
     operator, buyer = await town.person(Role.OPERATOR), await town.person(Role.BIDDER)
     await deposit_of(market, buyer, paid=False)
@@ -163,7 +163,7 @@ async def test_a_failed_payment_is_corrected_on_the_desk(market: Services, town:
     deposits, payouts = market.settling.deposits, market.settling.payouts
     payouts._bank = bank  # connected without waking the worker: the test sends by itself
     await deposits.schedule_release("a.1", market.now_us, "not_chosen")
-    await deposits.release_due()
+    await market.settling.clocks.release_due()
     await payouts.send_due()
     for _ in range(200):  # the market's own worker may have been first
         if await payouts.failing():

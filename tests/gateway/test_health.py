@@ -24,7 +24,8 @@ from gateway.config import read_config, variable_of
 from gateway.errors import ERRORS
 from gateway.http.health import readiness
 from gateway.http.metrics import Metrics
-from gateway.serve import KeyUnusable, running, signing_key
+from gateway.serve import running
+from gateway.signing_key import KeyUnusable, signing_key
 from tests.gateway.conftest import PASSWORD, Town, market_config, wish
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +110,7 @@ def test_an_outcome_that_is_no_code_is_a_mistake():
 
 
 async def test_the_lag_of_the_loop_is_measured(town: Town):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "ortoo_event_loop_lag_seconds_count 0.0" in await metrics_of(town):
             await asyncio.sleep(0.05)
 
@@ -178,10 +179,10 @@ async def test_the_process_says_where_it_listens_and_drains_when_told(fresh_data
                 assert json.loads(await room.recv())["t"] == "welcome"
             child.send_signal(signal.SIGTERM)
             for room in (fast, fallback):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await room.wait_closed()
                 assert room.close_code == 4412
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             _, errors = await child.communicate()
         assert child.returncode == 0, errors.decode()
         events = [json.loads(line)["event"] for line in errors.decode().splitlines()]
@@ -200,7 +201,7 @@ async def test_a_second_engine_on_the_same_log_ends_the_first(fresh_database: st
         async with running(market_config(fresh_database, tmp_path / "two")) as second:
             status, answer = await bidder.post(f"/api/v1/lots/{lot}/admission", wish())
             assert (status, answer["retry"]) == (504, "same_id")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await fenced.wait()
             assert not (await readiness(first)).ready
             assert (await readiness(second)).ready
@@ -254,7 +255,7 @@ async def test_accounts_are_made_on_the_command_line_beside_a_running_market(fre
         told = asyncio.Event()
         services.accounts.identities.subscribe_revocations(lambda revocation: told.set())
         assert (await admin("disable", "chief"))[0] == 0
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             await told.wait()
         assert await services.accounts.identities.by_session(session.id) is None
         _, out, _ = await admin("list")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from engine.rules.listing.state import ListingPhase
@@ -170,8 +168,7 @@ async def test_posted_seats_go_to_the_first_and_then_it_is_sold_out(fair: Fair) 
     people = await buyers(fair, 3)
     for person in people[:2]:
         no = await fair.qualify(person)
-        while (await fair.until(bool)).intents[no - 1].code is None:
-            await asyncio.sleep(0.01)
+        await fair.until(lambda state, no=no: state.intents[no - 1].code is not None)  # type: ignore[misc]
         status, answer = await fair.act(person, "take", price=str(PRICE))
         assert status == 200, answer
     status, answer = await fair.act(people[2], "intents")

@@ -73,7 +73,7 @@ class Fair:
             await self.say(c.ReviewIntent(intent_no=no, verdict=c.Verdict.PASS))
             receipt = await self.say(c.AnswerIntent(intent_no=no, agrees=True))
             assert receipt.decision is Outcome.ACCEPTED, receipt
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while any(intent.phase is not IntentPhase.ADMITTED for intent in self.listing.intents):
                 await asyncio.sleep(0.01)  # the admission is an event of its own
 
@@ -89,7 +89,7 @@ class Fair:
         return state
 
     async def lot(self, met: Callable[[LotState], bool] = lambda lot: True) -> LotState:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (state := self.engine.state(self.lot_id)) is None or not met(state):
                 await asyncio.sleep(0.01)
         return state
@@ -99,7 +99,7 @@ class Fair:
         return LotId(f"{LISTING}.1")
 
     async def until(self, phase: ListingPhase) -> ListingState:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.listing.phase is not phase:
                 await asyncio.sleep(0.01)
         return self.listing
@@ -243,7 +243,7 @@ async def test_a_period_past_the_table_is_counted_again_when_the_notice_arrives(
     assert not old.listing.certain and old.listing.calendar_version == "old"
     await old.stop()
     new = await Fair(fresh_database, replace(CALENDAR, version="new")).start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while new.listing.calendar_version != "new":
             await asyncio.sleep(0.01)
     await new.stop()

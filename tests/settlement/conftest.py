@@ -10,6 +10,7 @@ import pytest
 from engine.calendar import Calendar, Day, day_from_civil, start_of, weekday
 from engine.values import InstantUs
 from settlement.bank.port import BankUnavailable, Credit, Payout, PayoutResult, PayoutState
+from settlement.deposits.clocks import Clocks
 from settlement.deposits.deposits import Deposits, Received
 from settlement.deposits.evolving import Deposit
 from settlement.deposits.rules import Refused
@@ -113,6 +114,7 @@ class House:
         self.ledger = Ledger(pool)
         self.payouts = Payouts(pool, self.bank, now_us=lambda: clock.now_us)
         self.deposits = self.second_worker(self.payouts)
+        self.clocks = self.clocks_of(self.deposits)
         self.credits = 0
 
     def second_worker(self, payouts: Payouts) -> Deposits:
@@ -127,6 +129,9 @@ class House:
             verified_account=account_of,
             now_us=lambda: self.clock.now_us,
         )
+
+    def clocks_of(self, deposits: Deposits) -> Clocks:
+        return Clocks(self.pool, deposits, lambda: self.clock.now_us)
 
     async def require(
         self,
@@ -162,7 +167,7 @@ class House:
         """Require, pay and hold a deposit."""
         deposit = await self.require(deposit_id, party_id, **more)  # type: ignore[arg-type]
         assert isinstance(await self.receive(deposit_id, self.credit(deposit.amount_fen, ACCOUNTS[party_id])), Received)
-        await self.deposits.hold_paid()
+        await self.clocks.hold_paid()
         return await self.read(deposit_id)
 
     async def read(self, deposit_id: str = "d1") -> Deposit:

@@ -20,7 +20,7 @@ async def test_a_loser_is_paid_back_what_he_paid(house: House) -> None:
     done = await house.deposits.schedule_release("d1", house.clock.now_us, "not_chosen")
     assert isinstance(done, Changed) and done.deposit.state is S.RELEASE_DUE
     assert done.deposit.release_by_us == START_US - 10 * HOUR_US + 4 * DAY_US  # 24:00 of the third working day
-    assert await house.deposits.release_due() == 1
+    assert await house.clocks.release_due() == 1
     assert (await house.read()).state is S.RELEASING
     assert await house.balances() == {"bank": PRICE, "payout_clearing": -PRICE}
     assert await house.payouts.send_due() == 1
@@ -41,7 +41,7 @@ async def test_parts_add_up_and_too_much_goes_back(house: House) -> None:
         20_000_000,
         500_000,
     )
-    await house.deposits.hold_paid()
+    await house.clocks.hold_paid()
     assert (await house.read()).state is S.HELD
     assert await house.balances() == {"bank": 30_500_000, "deposit_held": -PRICE, "payout_clearing": -500_000}
     await house.payouts.send_due()
@@ -76,17 +76,17 @@ async def test_what_was_booked_in_time_and_told_late_is_in_time(house: House) ->
     await house.require()
     in_time = house.credit(PRICE)
     house.clock.pass_us(3 * DAY_US + HOUR_US)
-    assert await house.deposits.lapse_due() == 0  # the bank may still tell of it
+    assert await house.clocks.lapse_due() == 0  # the bank may still tell of it
     assert isinstance(await house.receive("d1", in_time), Received)
     house.clock.pass_us(DAY_US)
-    assert await house.deposits.lapse_due() == 0
+    assert await house.clocks.lapse_due() == 0
 
 
 async def test_an_unpaid_deposit_lapses_and_its_part_goes_back(house: House) -> None:
     await house.require()
     await house.receive("d1", house.credit(10_000_000))
     house.clock.pass_us(3 * DAY_US + HOUR_US + 1)
-    assert await house.deposits.lapse_due() == 1
+    assert await house.clocks.lapse_due() == 1
     assert (await house.read()).state is S.LAPSED
     await house.payouts.send_due()
     assert await house.balances() == {} and house.bank.paid_fen == 10_000_000
@@ -96,22 +96,22 @@ async def test_no_time_runs_while_the_subject_is_suspended(house: House) -> None
     deposit = await house.require()
     await house.deposits.move_due("d1", deposit.due_at_us, paused=True)
     house.clock.pass_us(30 * DAY_US)
-    assert await house.deposits.lapse_due() == 0
+    assert await house.clocks.lapse_due() == 0
     await house.deposits.move_due("d1", house.clock.now_us + DAY_US)
     house.clock.pass_us(2 * DAY_US)
-    assert await house.deposits.lapse_due() == 1
+    assert await house.clocks.lapse_due() == 1
 
 
 async def test_money_from_a_strange_account_waits_for_an_operator(house: House) -> None:
     await house.require()
     await house.receive("d1", house.credit(PRICE, ACCOUNTS[OTHER]))
-    assert await house.deposits.hold_paid() == 0
+    assert await house.clocks.hold_paid() == 0
     assert (await house.read()).state is S.PAID
     assert [one.deposit.id for one in await house.deposits.queue("payer")] == ["d1"]
-    assert await house.deposits.hold_paid() == 0
+    assert await house.clocks.hold_paid() == 0
     house.accounts[BUYER] = ACCOUNTS[OTHER]
     await house.deposits.look_again(BUYER)
-    assert await house.deposits.hold_paid() == 1
+    assert await house.clocks.hold_paid() == 1
 
 
 async def test_nothing_is_released_before_its_time_or_against_a_block(house: House) -> None:
@@ -121,12 +121,12 @@ async def test_nothing_is_released_before_its_time_or_against_a_block(house: Hou
     starts_us = house.clock.now_us + HOUR_US
     await house.deposits.schedule_release("d1", starts_us, "not_chosen")
     assert (await house.read()).release_by_us == starts_us + DAY_US
-    assert await house.deposits.release_due() == 0
+    assert await house.clocks.release_due() == 0
     house.clock.pass_us(3 * HOUR_US - 1)
     await house.deposits.unblock("d1", "objection-7")
-    assert await house.deposits.release_due() == 0
+    assert await house.clocks.release_due() == 0
     house.clock.pass_us(1)
-    assert await house.deposits.release_due() == 1
+    assert await house.clocks.release_due() == 1
 
 
 async def test_the_winners_deposit_becomes_price_and_the_rest_go_back(house: House) -> None:
@@ -135,7 +135,7 @@ async def test_the_winners_deposit_becomes_price_and_the_rest_go_back(house: Hou
     await house.deposits.convert("d1", "listing/a#1", key="listing/a#9")
     done = await house.deposits.release_subject("listing/a", house.clock.now_us, "not_chosen", keep=["d1"])
     assert [one.deposit.id for one in done if isinstance(one, Changed)] == ["d2"]
-    await house.deposits.tick()
+    await house.clocks.tick()
     await house.payouts.send_due()
     assert await house.balances() == {"bank": PRICE, "price_escrow": -PRICE}
     assert await house.ledger.balance(Account.PRICE_ESCROW, deal="listing/a#1") == -PRICE
@@ -148,9 +148,9 @@ async def test_a_defaulters_deposit_is_lost_after_the_window(house: House, to: F
     until_us = house.clock.now_us + 5 * DAY_US
     await house.deposits.propose_forfeit("d1", "did_not_sign", until_us)
     assert await house.balances() == {"bank": PRICE, "deposit_held": -PRICE}
-    assert await house.deposits.forfeit_due() == 0
+    assert await house.clocks.forfeit_due() == 0
     house.clock.pass_us(5 * DAY_US)
-    assert await house.deposits.forfeit_due() == 1
+    assert await house.clocks.forfeit_due() == 1
     account = "owed_to_seller" if to is ForfeitTo.SELLER else "forfeit_income"
     assert await house.balances() == {"bank": PRICE, account: -PRICE}
 
@@ -162,7 +162,7 @@ async def test_an_upheld_appeal_puts_the_deposit_back_where_it_stood(house: Hous
     assert await house.deposits.appeal("d1", OTHER, "not mine", actor=OTHER) == Refused(Refusal.NO_SUCH_DEPOSIT)
     assert isinstance(await house.deposits.appeal("d1", BUYER, "I was ill", actor=BUYER), Changed)
     house.clock.pass_us(9 * DAY_US)
-    assert await house.deposits.forfeit_due() == 0  # the appeal is open
+    assert await house.clocks.forfeit_due() == 0  # the appeal is open
     done = await house.deposits.decide_appeal("d1", upheld=True, reason="a certificate was shown", actor="op")
     assert isinstance(done, Changed) and done.deposit.state is S.CONVERTED
     assert await house.balances() == {"bank": PRICE, "price_escrow": -PRICE}
@@ -174,7 +174,7 @@ async def test_a_dismissed_appeal_lets_the_deposit_be_taken(house: House) -> Non
     await house.deposits.appeal("d1", BUYER, "I was ill", actor=BUYER)
     await house.deposits.decide_appeal("d1", upheld=False, reason="no certificate", actor="op")
     house.clock.pass_us(DAY_US)
-    assert await house.deposits.forfeit_due() == 1
+    assert await house.clocks.forfeit_due() == 1
     assert (await house.read()).state is S.FORFEITED
 
 
@@ -200,7 +200,7 @@ async def test_the_shortfall_of_a_second_sale_is_deducted(
     await house.held(terms=DepositTerms(seller_id="seller", forfeit_by=ForfeitBy.SHORTFALL, surplus_policy=policy))
     await house.deposits.propose_forfeit("d1", "did_not_sign", house.clock.now_us + DAY_US)
     house.clock.pass_us(30 * DAY_US)
-    assert await house.deposits.forfeit_due() == 0  # it waits for the second sale
+    assert await house.clocks.forfeit_due() == 0  # it waits for the second sale
     done = await house.deposits.deduct(
         "d1", first_price_fen=180_000_000, second_price_fen=second, costs_fen=2_000_000, actor="op"
     )
@@ -250,8 +250,8 @@ async def test_a_clock_that_ran_past_the_holiday_table_is_flagged_and_counted_ag
     await house.deposits.block("d1", "b", "wait")
     await house.deposits.schedule_release("d1", house.clock.now_us, "not_chosen")
     assert [one.deposit.id for one in await house.deposits.queue("uncertain")] == ["d1"]
-    assert await house.deposits.recount() == 0
+    assert await house.clocks.recount() == 0
     house.calendar = whole
-    assert await house.deposits.recount() == 1
+    assert await house.clocks.recount() == 1
     deposit = await house.read()
     assert deposit.release_certain and deposit.release_by_us == end_of(day_from_civil(2026, 3, 5))

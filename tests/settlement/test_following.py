@@ -105,7 +105,7 @@ async def two_held(house: House) -> Log:
         await log.qualify(no, buyer)
         assert await following(house).catch_up() > 0
         await house.receive(f"abc.{no}", house.credit(PRICE, ACCOUNTS[buyer]))
-        await house.deposits.hold_paid()
+        await house.clocks.hold_paid()
         await log.admit(no, buyer)
     return log
 
@@ -134,7 +134,7 @@ async def test_the_loser_gets_his_money_and_the_winners_becomes_price_when_signe
     await consumer.catch_up()
     winner = await house.read("abc.1")
     assert (winner.state, winner.deal_ref) == (S.CONVERTED, "listing/abc#1")
-    await house.deposits.tick()
+    await house.clocks.tick()
     await house.payouts.send_due()
     assert await house.balances() == {"bank": PRICE, "price_escrow": -PRICE}
     assert await house.deposits.problems() == []
@@ -180,7 +180,7 @@ async def test_no_deposit_lapses_while_its_listing_is_suspended(house: House) ->
     await log.add(le.ListingSuspended(reason="ownership", until_us=InstantUs(house.clock.now_us + 30 * DAY_US)))
     await following(house).catch_up()
     house.clock.pass_us(10 * DAY_US)
-    await house.deposits.tick()
+    await house.clocks.tick()
     assert (await house.read("abc.1")).state is S.REQUIRED
     due_us = (await house.read("abc.1")).due_at_us
     await log.add(
@@ -193,7 +193,7 @@ async def test_no_deposit_lapses_while_its_listing_is_suspended(house: House) ->
     deposit = await house.read("abc.1")
     assert (deposit.due_at_us, deposit.due_paused) == (due_us + 10 * DAY_US, False)
     house.clock.pass_us(3 * DAY_US + 2 * HOUR_US)
-    await house.deposits.tick()
+    await house.clocks.tick()
     assert (await house.read("abc.1")).state is S.LAPSED
 
 

@@ -19,7 +19,7 @@ async def releasing(house: House, deposit_id: str = "d1") -> str:
     """Bring a deposit to RELEASING and return its order id."""
     await house.held(deposit_id)
     await house.deposits.schedule_release(deposit_id, house.clock.now_us, "not_chosen")
-    assert await house.deposits.release_due() == 1
+    assert await house.clocks.release_due() == 1
     return (await house.read(deposit_id)).order_id
 
 
@@ -73,7 +73,7 @@ async def test_two_workers_release_and_pay_the_same_deposits_once(house: House) 
     await house.deposits.release_subject("listing/a", house.clock.now_us, "not_chosen")
     others = Payouts(house.pool, house.bank, now_us=lambda: house.clock.now_us)
     second = house.second_worker(others)
-    counts = await asyncio.gather(*(worker.release_due() for worker in (house.deposits, second) * 3))
+    counts = await asyncio.gather(*(worker.release_due() for worker in (house.clocks, house.clocks_of(second)) * 3))
     assert sum(counts) == 6
     await asyncio.gather(*(payouts.send_due() for payouts in (house.payouts, others) * 3))
     assert len(house.bank.orders) == 6 and house.bank.paid_fen == 6 * PRICE
@@ -120,7 +120,7 @@ async def test_money_from_several_accounts_goes_to_the_verified_one_or_waits(hou
     await house.deposits.hold("d1", actor="op")
     await house.deposits.schedule_release("d1", house.clock.now_us, "not_chosen")
     del house.accounts[BUYER]
-    await house.deposits.release_due()
+    await house.clocks.release_due()
     assert (await house.read()).release_problem == "no_payee"
     assert await house.payouts.send_due() == 0
     assert (await verify_money(house.pool)).findings == []

@@ -110,7 +110,7 @@ def machine(make_database: Callable[[], str], steps: list[str], reached: set[S])
         def clocks(self, hours: int) -> None:
             steps.append("clocks")
             self.house.clock.pass_us(hours * HOUR_US)
-            self.run(self.house.deposits.tick())
+            self.run(self.house.clocks.tick())
 
         @rule(one=which)
         def release(self, one: str) -> None:

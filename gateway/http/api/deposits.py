@@ -11,8 +11,8 @@ from gateway.deposits import acting
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call
 from gateway.http.api.wishes import Digits, Instant, Query, Wish
-from settlement.deposits.deposits import QUEUES
 from settlement.deposits.evolving import Deposit
+from settlement.deposits.finding import QUEUES
 from settlement.deposits.rules import TEXT_MAX
 
 PAGE_MAX = 100

@@ -90,8 +90,9 @@ class Bank:
 class Trade:
     """Market and bank."""
 
-    def __init__(self, services: Services, bank: Bank, town: Town, buyer: Person, operator: Person) -> None:
+    def __init__(self, services: Services, dsn: str, bank: Bank, town: Town, buyer: Person, operator: Person) -> None:
         self.services = services
+        self.dsn = dsn
         self.bank = bank
         self.town = town
         self.buyer = buyer
@@ -120,7 +121,7 @@ class Trade:
 
     async def until(self, what: Callable[[], Awaitable[bool]]) -> None:
         """Wait for something that a worker does."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await what():
                 await asyncio.sleep(0.02)
 
@@ -148,7 +149,7 @@ async def trading(dsn: str, directory: Path, http_port: int = 0, bank_port: int 
         assert buyer.account is not None
         account = {"number": BUYER_ACCOUNT, "name": buyer.account.display_name, "balance_fen": 100 * PRICE}
         await bank.admin("/admin/accounts", account)
-        yield Trade(services, bank, town, buyer, operator)
+        yield Trade(services, dsn, bank, town, buyer, operator)
 
 
 @pytest.fixture

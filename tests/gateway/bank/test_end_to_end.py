@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
+from engine.journal.follower import GONE
 from gateway.bank.signing import sign
 from gateway.sandbox_bank.books import day_of
 from settlement.bank.exceptions import Act, Item, Wish
@@ -205,6 +208,51 @@ async def test_a_market_that_is_down_is_told_when_it_is_up_again(fresh_database:
         assert await trade.reasons() == [Outcome.PART_PAYMENT]
         await trade.until(lambda: is_held(trade))
         assert await trade.balances() == {"bank": 2 * PRICE - 1, "deposit_held": -PRICE, "suspense": 1 - PRICE}
+
+
+async def test_connections_cut_under_the_whole_market_end_no_work(trade: Trade, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING):
+        deposit = await trade.require()
+        for _ in range(3):
+            await cut_connections(trade)
+            await trade.until(lambda: answers(trade))
+        await trade.bank.transfer(PRICE, deposit.virtual_account)
+        await cut_connections(trade)
+        await trade.until(lambda: delivered(trade))
+        await trade.until(lambda: is_held(trade))
+        await cut_connections(trade)
+        await trade.until(lambda: answers(trade))
+        await trade.deposits.schedule_release("dep-1", trade.services.now_us - DAY_US, "not_chosen")
+        await trade.until(lambda: delivered_and_empty(trade))
+    assert "work_failed" not in [record.message for record in caplog.records], "each goes on by itself"
+    assert (await trade.bank.state())["balance_fen"] == 0
+    assert trade.services.engine.ready
+
+
+async def cut_connections(trade: Trade) -> None:
+    """End every connection of the market, the engine's, too."""
+    admin = await asyncpg.connect(trade.dsn)
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await admin.close()
+
+
+async def answers(trade: Trade) -> bool:
+    """Tell whether the market asks its database again; its engine takes commands."""
+    try:
+        return await trade.services.pool.fetchval("SELECT true") and trade.services.engine.ready
+    except GONE:
+        return False
+
+
+async def delivered(trade: Trade) -> bool:
+    return all(answer == 200 for answer in await trade.bank.deliver())
+
+
+async def delivered_and_empty(trade: Trade) -> bool:
+    await trade.bank.deliver()
+    return await answers(trade) and await is_empty(trade)
 
 
 # The door.

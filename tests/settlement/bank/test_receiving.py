@@ -142,7 +142,7 @@ async def test_booked_after_the_due_time_is_late_whenever_it_is_told(desk: Desk)
 async def test_booked_in_time_and_told_after_the_deposit_lapsed_is_late_too(desk: Desk):
     due = (await desk.house.read()).due_at_us
     desk.house.clock.now_us = due + DAY_US
-    assert await desk.house.deposits.lapse_due() == 1
+    assert await desk.house.clocks.lapse_due() == 1
     await desk.call(await desk.credit(booked_at_us=InstantUs(due)))
     assert await desk.reasons() == ["late"]
     assert await desk.balances() == IN_SUSPENSE

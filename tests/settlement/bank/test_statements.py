@@ -148,7 +148,7 @@ async def test_a_payment_by_the_statement_settles_its_order_by_id_or_by_what_fit
     await desk.house.held("d2", subject="listing/b")
     await desk.house.deposits.schedule_release("d2", desk.house.clock.now_us, "lost")
     desk.house.bank.faults = ["accept"]
-    await desk.house.deposits.release_due()
+    await desk.house.clocks.release_due()
     await desk.house.payouts.send_due()
     order = next(iter(desk.house.bank.orders.values()))
     cells = debit_cells(PRICE, desk.house.clock.now_us, 对方账号=order.payee_account, 交易流水号="OUT1")
