@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -89,14 +90,14 @@ async def test_connections_cut_again_and_again_end_no_worker_and_move_no_yuan_tw
     async with at_work(house, told) as tasks:
         for number in range(CUTS):
             one = f"d{number}"
-            await again(lambda one=one: house.require(one))
+            await again(partial(house.require, one))
             credit = house.credit(PRICE)
             await cut_all(admin)
-            await again(lambda one=one, credit=credit: house.receive(one, credit))
+            await again(partial(house.receive, one, credit))
             await cut_all(admin)
             await until(admin, f"SELECT state IN ('held', 'released') FROM deposit WHERE id = '{one}'")
             await cut_all(admin)
-            await again(lambda one=one: house.deposits.schedule_release(one, house.clock.now_us, "not_chosen"))
+            await again(partial(house.deposits.schedule_release, one, house.clock.now_us, "not_chosen"))
         await until(admin, f"SELECT count(*) = {CUTS} FROM deposit WHERE state = 'released'", house.clock)
         await until(admin, "SELECT count(*) = 0 FROM deposit_told WHERE told_at_us IS NULL", house.clock)
         assert [task.done() for task in tasks] == [False] * 4
