@@ -19,8 +19,10 @@ DurationUs = NewType("DurationUs", int)
 """A length of time in microseconds."""
 LotId = NewType("LotId", str)
 ListingId = NewType("ListingId", str)
+NoticeId = NewType("NoticeId", str)
+"""The publicity of an agreement."""
 SubjectId: TypeAlias = str
-"""What a stream of the journal is about: the id of a lot or of a listing, where the code serves both."""
+"""What a stream of the journal is about: the id of a lot, a listing or a notice, where the code serves all."""
 PartyId = NewType("PartyId", str)
 """A person or organisation; never shown to other bidders before the end."""
 CommandId = NewType("CommandId", bytes)
@@ -32,7 +34,9 @@ SHARDS: Final = 64
 """Number of shards that hold lots, 0..63. A constant: changing it would move lots between logs."""
 LISTING_SHARDS: Final = range(64, 72)
 """Shards that hold listings: logs of their own, so that a slow decision about a listing never holds up a bid (ADR 0008)."""
-ALL_SHARDS: Final = range(LISTING_SHARDS.stop)
+NOTICE_SHARDS: Final = range(72, 80)
+"""Shards that hold notices, for the same reason."""
+ALL_SHARDS: Final = range(NOTICE_SHARDS.stop)
 SECOND_US: Final = 1_000_000
 
 _LISTING_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,35}")
@@ -61,6 +65,11 @@ def is_listing_id(text: str) -> bool:
     return _LISTING_ID.fullmatch(text) is not None
 
 
+def is_notice_id(text: str) -> bool:
+    """Tell whether `text` may name a notice: lower case ASCII, at most 36 characters."""
+    return _LISTING_ID.fullmatch(text) is not None
+
+
 def group_of(lot_id: LotId) -> str:
     """Return the part of a lot id before the dot; lots of one group close one after another."""
     return lot_id.partition(".")[0]
@@ -76,6 +85,12 @@ def shard_of(lot_id: LotId) -> int:
 def shard_of_listing(listing_id: ListingId) -> int:
     """Return the shard, 64..71, that holds the listing."""
     return LISTING_SHARDS.start + hashlib.sha256(listing_id.encode()).digest()[0] % len(LISTING_SHARDS)
+
+
+@lru_cache(maxsize=65_536)
+def shard_of_notice(notice_id: NoticeId) -> int:
+    """Return the shard, 72..79, that holds the notice."""
+    return NOTICE_SHARDS.start + hashlib.sha256(notice_id.encode()).digest()[0] % len(NOTICE_SHARDS)
 
 
 def parse_amount(text: str, currency: Currency) -> Amount | None:

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"BAD  {finding.place}: {finding.problem}")
     print(
         f"{'clean' if verdict.clean else 'NOT CLEAN'}: {verdict.events} events, {verdict.lots} lots,"
+        f" {verdict.listings} listings, {verdict.notices} notices,"
         f" {verdict.snapshots} snapshots, {verdict.checkpoints} checkpoints,"
         f" {money.entries} ledger entries, {money.deposits} deposits,"
         f" {catalogue.versions} versions of achievements"

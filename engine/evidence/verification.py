@@ -14,7 +14,7 @@ from engine.evidence.checkpoints import Checkpoint
 from engine.journal.codec import decode_event, decode_state, encode_state
 from engine.journal.digests import chain_digest, content_digest, first_digest, header_bytes
 from engine.journal.records import Record
-from engine.journal.streams import LISTINGS, LOTS, kind_of
+from engine.journal.streams import LISTINGS, LOTS, NOTICES, kind_of
 from engine.values import ALL_SHARDS, InstantUs
 
 ReadShard = Callable[[int, int], Awaitable[list[Record]]]
@@ -34,6 +34,7 @@ class Verdict(Struct, kw_only=True):
     events: int = 0
     lots: int = 0
     listings: int = 0
+    notices: int = 0
     snapshots: int = 0
     checkpoints: int = 0
     findings: list[Finding] = []
@@ -162,6 +163,7 @@ async def verify_log(
         )
     verdict.lots = sum(stream.kind is LOTS for stream in walk.streams.values())
     verdict.listings = sum(stream.kind is LISTINGS for stream in walk.streams.values())
+    verdict.notices = sum(stream.kind is NOTICES for stream in walk.streams.values())
     return verdict
 
 

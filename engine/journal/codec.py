@@ -11,7 +11,6 @@ import typing
 from collections.abc import Callable
 from enum import Enum
 from hashlib import sha256
-from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -20,6 +19,7 @@ import msgspec
 from engine.canonical import canonical_bytes_unchecked
 from engine.rules.auction.events import WIRE_NAMES
 from engine.rules.listing.events import LISTING_WIRE_NAMES
+from engine.rules.publicity.events import NOTICE_WIRE_NAMES
 from engine.values import Amount
 
 Convert = Callable[[Any], Any]
@@ -31,8 +31,8 @@ class UnknownEvent(Exception):
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_NAMES: Final = {**WIRE_NAMES, **LISTING_WIRE_NAMES}
-_BY_NAME: Final = {name: cls for cls, name in chain(WIRE_NAMES.items(), LISTING_WIRE_NAMES.items())}
+_NAMES: Final = {**WIRE_NAMES, **LISTING_WIRE_NAMES, **NOTICE_WIRE_NAMES}
+_BY_NAME: Final = {name: cls for cls, name in _NAMES.items()}
 
 
 def encode_event(event: msgspec.Struct) -> tuple[str, int, bytes]:

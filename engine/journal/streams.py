@@ -17,9 +17,16 @@ from engine.rules.listing import state as listing
 from engine.rules.listing import terms as listing_terms
 from engine.rules.listing.commands import ListedSubject
 from engine.rules.listing.evolving import evolve as evolve_listing
-from engine.values import SubjectId, shard_of, shard_of_listing
+from engine.rules.publicity import commands as notice_commands
+from engine.rules.publicity import content as notice_content
+from engine.rules.publicity import state as notice
+from engine.rules.publicity import terms as notice_terms
+from engine.rules.publicity.events import AgreementStruck
+from engine.rules.publicity.evolving import evolve as evolve_notice
+from engine.values import SubjectId, shard_of, shard_of_listing, shard_of_notice
 
 LISTING_STREAM: Final = "listing/"
+NOTICE_STREAM: Final = "notice/"
 
 
 def _shape(*classes: type[Struct]) -> str:
@@ -78,7 +85,38 @@ LISTINGS: Final = StreamKind(
     shard_of=shard_of_listing,
     evolve=evolve_listing,
 )
-KINDS: Final = (LOTS, LISTINGS)
+NOTICES: Final = StreamKind(
+    prefix=NOTICE_STREAM,
+    state=notice.NoticeState,
+    shape=_shape(
+        notice.NoticeState,
+        notice.Objection,
+        notice.Leg,
+        notice.Gap,
+        notice.NoticeVersion,
+        notice.Approval,
+        notice_commands.Evidence,
+        notice_commands.Panellist,
+        notice_content.NoticeContent,
+        notice_content.Buyer,
+        notice_content.NamedCompleter,
+        notice_content.Basis,
+        notice_content.Instalment,
+        notice_content.Payment,
+        notice_content.Related,
+        notice_content.AttachedFile,
+        notice_terms.NoticeTerms,
+        notice_terms.Ladder,
+        notice_terms.Body,
+        notice_terms.Rung,
+        notice_terms.Declaration,
+        AgreementStruck,
+    ),
+    live_query="live_notices",
+    shard_of=shard_of_notice,
+    evolve=evolve_notice,
+)
+KINDS: Final = (LOTS, LISTINGS, NOTICES)
 
 
 def kind_of(stream: str) -> StreamKind | None:

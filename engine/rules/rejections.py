@@ -33,6 +33,10 @@ class Reject(StrEnum):
     LOT_EXISTS = "lot_exists"
     NO_SUCH_LISTING = "no_such_listing"
     LISTING_EXISTS = "listing_exists"
+    NO_SUCH_NOTICE = "no_such_notice"
+    NOTICE_EXISTS = "notice_exists"
+    NO_SUCH_OBJECTION = "no_such_objection"
+    NO_SUCH_BODY = "no_such_body"
     NO_SUCH_INTENT = "no_such_intent"
     NO_SUCH_OFFER = "no_such_offer"
     NO_SUCH_DEAL = "no_such_deal"
@@ -41,6 +45,22 @@ class Reject(StrEnum):
     LATE = "late"
     ENDED = "ended"
     WRONG_PHASE = "wrong_phase"
+    OBJECTION_OPEN = "objection_open"
+    ALREADY_OBJECTED = "already_objected"
+    ALREADY_APPROVED = "already_approved"
+    APPLICANT_MAY_NOT_APPROVE = "applicant_may_not_approve"
+    INTERESTED_PERSON = "interested_person"
+    DECLARATION_MISSING = "declaration_missing"
+    RELATED_NOT_MARKED = "related_not_marked"
+    MINUTES_MISSING = "minutes_missing"
+    PANEL_MISSING = "panel_missing"
+    PANEL_TOO_SMALL = "panel_too_small"
+    ALREADY_EXTENDED = "already_extended"
+    NOTICE_FULL = "notice_full"
+    NOT_A_TYPO = "not_a_typo"
+    NOTHING_CHANGED = "nothing_changed"
+    VALUATION_EXPIRED = "valuation_expired"
+    PERSONAL_DATA = "personal_data"
     SELLER_MAY_NOT_BID = "seller_may_not_bid"
     SELLER_MAY_NOT_BUY = "seller_may_not_buy"
     FOREIGN_BLOCKED = "foreign_blocked"
@@ -90,6 +110,7 @@ RETRY: Final[Mapping[Reject, Retry]] = {
         Reject.JUMP_NEEDS_CONFIRMATION: Retry.REFRESH,
         Reject.WRONG_PHASE: Retry.REFRESH,
         Reject.PRICE_CHANGED: Retry.REFRESH,
+        Reject.OBJECTION_OPEN: Retry.REFRESH,
         Reject.OFFER_NOT_HIGHER: Retry.REFRESH,
         Reject.NO_SUCH_OFFER: Retry.REFRESH,
     }.get(code, Retry.NEVER)

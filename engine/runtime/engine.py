@@ -1,4 +1,4 @@
-"""An engine process: its lanes (lots, listings), its heartbeat, and the few questions that others ask it."""
+"""An engine process: its lanes (lots, listings, notices), its heartbeat, and the few questions that others ask it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from engine.rules.auction.commands import Command
 from engine.rules.auction.state import LotState
 from engine.runtime.clock import SteadyClock
 from engine.runtime.lane import Lane, Process
-from engine.runtime.rulebook import LOT_RULES, listing_rules
+from engine.runtime.rulebook import LOT_RULES, listing_rules, notice_rules
 from engine.runtime.writer import FencedOut, Writer, WriterLimits
-from engine.values import LISTING_SHARDS, SHARDS, InstantUs, LotId
+from engine.values import LISTING_SHARDS, NOTICE_SHARDS, SHARDS, InstantUs, LotId
 
 BEAT_S: Final = 0.2
 ALIVE_EVERY_BEATS: Final = 5
@@ -64,14 +64,15 @@ class Engine:
         )
         self._lots = Lane(LOT_RULES, range(SHARDS), process)
         self.listings = Lane(listing_rules(calendar), LISTING_SHARDS, process)
-        self._lanes: tuple[Lane[Any, Any, Any], ...] = (self._lots, self.listings)
+        self.notices = Lane(notice_rules(calendar), NOTICE_SHARDS, process)
+        self._lanes: tuple[Lane[Any, Any, Any], ...] = (self._lots, self.listings, self.notices)
         self._last_beat_us = self.clock.now_us()
         self._tasks: list[asyncio.Task[None]] = []
         self._first_serving = asyncio.Event()
         self.fenced = False
 
     async def start(self) -> None:
-        """Start the writers and the heartbeat; returns when both lanes serve.
+        """Start the writers and the heartbeat; returns when all lanes serve.
 
         Raises:
             JournalUnavailable: the database did not let us take the shards within 60 s.

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from engine.calendar import Calendar
-from engine.journal.streams import LISTINGS, LOTS, StreamKind
+from engine.journal.streams import LISTINGS, LOTS, NOTICES, StreamKind
 from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import Command, ReachDeadline, RecordOutage
 from engine.rules.auction.deciding import decide
@@ -23,6 +23,12 @@ from engine.rules.listing.deciding import decide as decide_listing
 from engine.rules.listing.events import ListingEvent
 from engine.rules.listing.evolving import evolve as evolve_listing
 from engine.rules.listing.state import ListingState
+from engine.rules.publicity import commands as notice_commands
+from engine.rules.publicity.deadlines import next_deadline as next_notice_deadline
+from engine.rules.publicity.deciding import decide as decide_notice
+from engine.rules.publicity.events import NoticeEvent
+from engine.rules.publicity.evolving import evolve as evolve_notice
+from engine.rules.publicity.state import NoticeState
 from engine.rules.rejections import Reject
 from engine.values import InstantUs, group_of
 
@@ -104,6 +110,23 @@ def listing_rules(
         next_deadline=next_listing_deadline,
         reach_deadline=lambda due_us: listing_commands.ReachDeadline(due_us=due_us),
         outage=lambda from_us, to_us: listing_commands.RecordOutage(from_us=from_us, to_us=to_us),
+        group_of=str,
+        consequences=lambda before, event, seq, others: (),
+    )
+
+
+def notice_rules(
+    calendar: Callable[[], Calendar],
+) -> Rulebook[notice_commands.NoticeCommand, NoticeEvent, NoticeState]:
+    """Return the rules of notices, counting statutory days by the calendar in force at each decision."""
+    return Rulebook(
+        kind=NOTICES,
+        no_such=Reject.NO_SUCH_NOTICE,
+        decide=lambda state, notice_id, command, at_us: decide_notice(state, notice_id, command, at_us, calendar()),
+        evolve=evolve_notice,
+        next_deadline=next_notice_deadline,
+        reach_deadline=lambda due_us: notice_commands.ReachDeadline(due_us=due_us),
+        outage=lambda from_us, to_us: notice_commands.RecordOutage(from_us=from_us, to_us=to_us),
         group_of=str,
         consequences=lambda before, event, seq, others: (),
     )

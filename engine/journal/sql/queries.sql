@@ -36,6 +36,15 @@ WHERE e.shard = ANY($1::smallint[]) AND e.type = 'listing.submitted' AND NOT EXI
 )
 ORDER BY e.stream;
 
+-- name: live_notices
+-- Notices that were handed in and have not ended.
+SELECT e.stream FROM event e
+WHERE e.shard = ANY($1::smallint[]) AND e.type = 'notice.submitted' AND NOT EXISTS (
+    SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
+    AND f.type IN ('notice.archived', 'notice.withdrawn', 'notice.terminated')
+)
+ORDER BY e.stream;
+
 -- name: snapshots
 SELECT stream, state, digest FROM lot_snapshot WHERE stream = ANY($1::text[]) AND shape = $2;
 
@@ -90,7 +99,7 @@ SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2 O
 
 -- name: shard_heads
 -- The newest record of every shard that has one.
-SELECT s.shard, h.seq, h.digest FROM generate_series(0, 71) AS s(shard)
+SELECT s.shard, h.seq, h.digest FROM generate_series(0, 79) AS s(shard)
 CROSS JOIN LATERAL (SELECT seq, digest FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h
 ORDER BY s.shard;
 

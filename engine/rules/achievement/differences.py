@@ -1,4 +1,4 @@
-"""Field by field: what one version of a record says other than another."""
+"""Field by field: what one version of a record, or of a notice, says other than another."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-
-from engine.rules.achievement.record import Achievement
 
 
 class Difference(Struct, frozen=True):
@@ -18,7 +16,7 @@ class Difference(Struct, frozen=True):
     after: Any
 
 
-def differences(before: Achievement, after: Achievement) -> list[Difference]:
+def differences(before: Struct, after: Struct) -> list[Difference]:
     """Return where two versions differ, in the order of the fields; list entries are compared place by place."""
     return _compare("", msgspec.to_builtins(before), msgspec.to_builtins(after))
 
