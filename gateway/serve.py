@@ -28,6 +28,7 @@ from engine.catalogue.importing.jobs import Imports
 from engine.catalogue.listings.index import ListingIndex
 from engine.catalogue.matching.matches import Matches
 from engine.catalogue.needs.store import Needs, load_needs
+from engine.catalogue.notices.index import NoticeIndex
 from engine.catalogue.parties.store import Parties
 from engine.catalogue.parties.ties import Ties
 from engine.catalogue.search.entries import Kind
@@ -41,6 +42,7 @@ from engine.journal.migrations import JOURNAL_MIGRATIONS, MigrationChanged, migr
 from engine.journal.reader import Reader
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.handover import HandOver
+from engine.runtime.recounting import recount_for_ever
 from engine.runtime.writer import WriterLimits
 from engine.typesetting.typesetter import Typesetter
 from engine.values import PartyId
@@ -195,11 +197,14 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     engine.subscribe(hall.notice)
     listings = ListingIndex(pool, engine.listings.load)
     engine.listings.subscribe(listings.notice)
+    publicity = NoticeIndex(pool, engine.notices.load)
+    engine.notices.subscribe(publicity.notice)
     hand_over = HandOver(engine, calendar)
     await engine.start()
     stack.push_async_callback(engine.stop)
     await hall.catch_up()
     await listings.catch_up()
+    await publicity.catch_up()
     live = _live_edge(config, engine, Reader(pool), identities)
     saved_searches = SavedSearches(pool, engine.clock.now_us)
     loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
@@ -214,6 +219,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         hall=hall,
         listings=listings,
         listing_drafts=ListingDrafts(pool, engine.clock.now_us),
+        publicity=publicity,
         parties=parties,
         ties=Ties(parties),
         calendar=calendar,
@@ -253,6 +259,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         hall.follow,
         listings.follow,
         hand_over.follow,
+        publicity.follow,
+        partial(recount_for_ever, engine, calendar),
         identities.follow,
         metrics.watch_loop,
         partial(sweep_accounts, accounts),

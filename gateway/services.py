@@ -18,6 +18,7 @@ from engine.catalogue.importing.jobs import Imports
 from engine.catalogue.listings.index import ListingIndex
 from engine.catalogue.matching.matches import Matches
 from engine.catalogue.needs.store import Needs
+from engine.catalogue.notices.index import NoticeIndex
 from engine.catalogue.parties.store import Parties
 from engine.catalogue.parties.ties import Ties
 from engine.catalogue.search.feed import SearchFeed
@@ -50,6 +51,8 @@ class Services:
     hall: Hall
     listings: ListingIndex
     listing_drafts: ListingDrafts
+    publicity: NoticeIndex
+    """Notices of agreements; `notices` are the lines in inboxes."""
     parties: Parties
     ties: Ties
     calendar: Calendar

@@ -1,0 +1,1 @@
+"""Notices of agreements as lists and queues need them."""
