@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pricing.advice.listed import best_first_come
 from pricing.advice.reserve import optimal_reserve
@@ -23,6 +22,7 @@ DRAWS: Final = 20_000
 WANTED_COMPETITION, SOME_COMPETITION = 0.6, 0.3
 PERISHABLE_YEARS: Final = 2.0
 _BIDDERS_MAX: Final = 20
+SMOOTHED: Final = 100
 
 Array = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ class _Market:
         self.shift = belief.tau * generator.standard_normal(draws)
         z = generator.standard_normal((draws, _BIDDERS_MAX))
         z[np.arange(_BIDDERS_MAX) >= self.count[:, None]] = -np.inf
-        self.first_in_line = np.exp(belief.mu + self.shift + belief.sigma * z)
+        self.first_in_line = np.exp(belief.mu + self.shift[:, None] + belief.sigma * z)
         top = np.partition(self.first_in_line, _BIDDERS_MAX - 2, axis=1)[:, -2:]
         self.high, self.second = top[:, 1], top[:, 0]
         self.competition = float(1 - chances[:2].sum())
@@ -134,19 +134,21 @@ class _Market:
         return revenue, float(sold.mean()), reserve
 
     def _first_price(self, reserve: float, step: float) -> tuple[Array, float, float]:
-        """Bids of the equilibrium against the expected number of rivals; the clock's grid costs half a step."""
+        """Bid what the second value is expected to be: the mean of an English auction, with less spread.
+
+        That is the equilibrium with private values. The expectation is taken over the markets of about the same highest value; a
+        falling clock costs half a step besides.
+        """
+        english, share, _ = self._auction(reserve)
         sold = self.high >= reserve
-        mu = self.belief.mu + self.shift
-        rivals = max(self.belief.bidders - 1, 0.5)
-        nodes, weights = np.polynomial.legendre.leggauss(24)
-        width = np.maximum(self.high - reserve, 0.0)
-        x = reserve + width[:, None] * (nodes + 1) / 2
-        with np.errstate(divide="ignore"):
-            share = ndtr((np.log(x) - mu[:, None]) / self.belief.sigma) ** rivals
-            at = ndtr((np.log(np.maximum(self.high, 1e-300)) - mu) / self.belief.sigma) ** rivals
-        area = (share @ weights) * width / 2
-        bid = np.where(sold, self.high - area / np.maximum(at, 1e-12) - step / 2, self.belief.own_value)
-        return np.maximum(bid, 0.0), float(sold.mean()), reserve
+        order = np.argsort(self.high[sold], kind="stable")
+        paid = np.empty(len(order))
+        if len(order):
+            blocks = np.array_split(english[sold][order], max(1, len(order) // SMOOTHED))
+            paid[order] = np.concatenate([np.full(len(block), block.mean()) for block in blocks])
+        revenue = english.copy()
+        revenue[sold] = np.maximum(paid - step / 2, 0.0)
+        return revenue, share, reserve
 
     def _first_come(self) -> tuple[Array, float, float]:
         price = best_first_come(self.predictive, self.belief.bidders, self.belief.own_value).price

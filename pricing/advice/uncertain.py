@@ -102,12 +102,11 @@ def advise_reserve(belief: Belief, unsold_cost: float = 0.0) -> ReserveAdvice:
     chances = bidder_chances(belief)
     median = math.exp(belief.mu)
     own = belief.own_value / median
-    revenue, sold = np.zeros(len(logs)), np.zeros(len(logs))
-    for node, weight in zip(_Z, _ZW, strict=True):
-        shift = belief.tau * float(node)
-        brings, unsold, _ = outcome_grid((logs - shift) / belief.sigma, belief.sigma, chances)
-        revenue += weight * (brings + (own - unsold_cost / median) * math.exp(-shift) * unsold)
-        sold += weight * (1 - unsold)
+    shifts = belief.tau * _Z
+    brings, unsold, _ = outcome_grid(((logs - shifts[:, None]) / belief.sigma).ravel(), belief.sigma, chances)
+    brings, unsold = brings.reshape(len(_Z), -1), unsold.reshape(len(_Z), -1)
+    revenue = _ZW @ (brings + (own - unsold_cost / median) * np.exp(-shifts)[:, None] * unsold)
+    sold = _ZW @ (1 - unsold)
     points = [
         Point(reserve=float(m) * median, revenue=float(r) * median, sold=float(s))
         for m, r, s in zip(multiples, revenue, sold, strict=True)
