@@ -123,6 +123,12 @@ class Config(BaseModel):
         pattern=r"^[0-9]{4,12}$",
         description="Digits of the range of sub-account numbers that the bank gave the market; every deposit has one of them.",
     )
+    fee_scale: str = Field(
+        "waived",
+        pattern=r"^(waived|court-buyer|auction-law|culture-exchange)$",
+        description="Commission scale of new deals (settlement/deals/data/fee_scales.json); a deal keeps the one it was struck under.",
+    )
+    buyer_fee_waived: bool = Field(True, description="The buyer pays no commission, whatever the scale.")
     escrow_holder: str = Field(
         "",
         max_length=100,

@@ -55,6 +55,7 @@ from gateway.bank.banking import act_for_ever, add_bank_gauges, build_banking
 from gateway.checkpointing import keep_checkpoints
 from gateway.config import Config, unknown_variables
 from gateway.database import Report, open_database, open_pool
+from gateway.deals.telling import deal_telling_of, signer_of
 from gateway.desk.drafts import Drafts
 from gateway.http.app import KEEPALIVE_S, build_app
 from gateway.http.logs import set_up_logs
@@ -71,6 +72,7 @@ from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
 from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts
+from settlement.deals.working import Working
 from settlement.deposits.telling import Telling
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
@@ -274,6 +276,12 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     keep_at(stack, partial(act_for_ever, services.banking))
     deposits = services.settling.deposits
     engine.listings.subscribe(services.settling.following.notice)
+    engine.listings.subscribe(services.settling.deal_following.notice)
+    engine.subscribe(services.settling.deal_following.notice)
+    working = Working(
+        services.settling.deals, sign=signer_of(key), origin=config.market_name, tell_listing=deal_telling_of(engine)
+    )
+    keep_at(stack, working.run)
     keep_at(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
     for work_of_money in settling_work(services.settling):
         keep_at(stack, work_of_money)

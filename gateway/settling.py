@@ -1,4 +1,4 @@
-"""The money's part of a running market: ledger, deposits, payouts, their workers and their figures."""
+"""The money's part of a running market: ledger, deposits, deals, payouts, their workers and their figures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from engine.calendar import Calendar
 from gateway.accounts.model import UNREACHABLE
 from gateway.config import Config
 from gateway.http.metrics import Metrics
+from settlement.deals.deals import Deals
+from settlement.deals.deals import Figures as DealFigures
+from settlement.deals.fees import fee_terms
+from settlement.deals.following import DealFollowing
 from settlement.deposits.clocks import Clocks
 from settlement.deposits.deposits import Deposits, Payee, no_account
 from settlement.deposits.finding import Figures
@@ -34,6 +38,7 @@ class Counted:
     """The figures of the last count."""
 
     deposits: Figures = field(default_factory=Figures)
+    deals: DealFigures = field(default_factory=DealFigures)
     payouts: PayoutFigures = field(default_factory=PayoutFigures)
 
 
@@ -46,6 +51,8 @@ class Settling:
     deposits: Deposits
     clocks: Clocks
     following: Following
+    deals: Deals
+    deal_following: DealFollowing
     counted: Counted
 
 
@@ -67,21 +74,40 @@ def build_settling(
         now_us=now_us,
     )
     following = Following(pool, deposits, calendar=calendar)
-    return Settling(Ledger(pool), payouts, deposits, Clocks(pool, deposits, now_us), following, Counted())
+    deals = Deals(
+        pool,
+        payouts,
+        deposits,
+        calendar=calendar,
+        virtual_prefix=config.virtual_account_prefix,
+        fees=fee_terms(config.fee_scale, buyer_waived=config.buyer_fee_waived),
+        verified_account=verified_account,
+        now_us=now_us,
+    )
+    clocks = Clocks(pool, deposits, now_us)
+    return Settling(Ledger(pool), payouts, deposits, clocks, following, deals, DealFollowing(pool, deals), Counted())
 
 
 def settling_work(settling: Settling) -> list[Work]:
-    """Return what runs for ever: the consumer of the listings' log, clocks of deposits, orders to the bank, figures.
+    """Return what runs for ever: the consumers of the log, clocks of deposits, orders to the bank, figures.
 
-    Telling the engine (`settlement.deposits.telling.Telling`) is started by whoever can ask the engine.
+    Telling the engine (`settlement.deposits.telling.Telling`) is started by whoever can ask the engine, and so is the worker of deals
+    (`settlement.deals.working.Working`), which tells listings.
     """
-    return [settling.following.run, settling.clocks.run, settling.payouts.run, partial(_count, settling)]
+    return [
+        settling.following.run,
+        settling.deal_following.run,
+        settling.clocks.run,
+        settling.payouts.run,
+        partial(_count, settling),
+    ]
 
 
 async def _count(settling: Settling) -> None:
     while True:
         try:
             settling.counted.deposits = await settling.deposits.figures()
+            settling.counted.deals = await settling.deals.figures()
             settling.counted.payouts = await settling.payouts.figures()
         except UNREACHABLE:
             log.warning("money_not_counted")
@@ -97,6 +123,10 @@ def add_money_gauges(metrics: Metrics, counted: Counted) -> None:
         "Deposits that wait for an operator: payer, appeal or holiday table.",
         lambda: counted.deposits.payer + counted.deposits.appeals + counted.deposits.uncertain,
     )
+    metrics.gauge("ortoo_deals_open", "Deals under way.", lambda: counted.deals.open)
+    metrics.gauge("ortoo_deals_operator", "Deals that wait for an operator.", lambda: counted.deals.operator)
+    metrics.gauge("ortoo_deals_overdue", "Deals past a deadline.", lambda: counted.deals.overdue)
+    metrics.gauge("ortoo_deals_escrow_fen", "Prices held in escrow, fen.", lambda: counted.deals.escrow_fen)
     metrics.gauge("ortoo_payouts_failing", "Orders that the bank could not pay.", lambda: counted.payouts.failed)
     metrics.gauge("ortoo_payouts_unanswered", "Orders asked for 3 times.", lambda: counted.payouts.unanswered)
     metrics.gauge("ortoo_payouts_under_way", "Orders not booked yet.", lambda: counted.payouts.under_way)

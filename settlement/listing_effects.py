@@ -15,6 +15,7 @@ from engine.rules.listing.deposits import converted_by, forfeited_by, no_longer_
 from engine.rules.listing.state import Intent, IntentPhase, ListingPhase, ListingState
 from engine.rules.listing.terms import ReleaseClock
 from engine.values import ListingId
+from settlement.deals.deal import Way, deal_id_of
 from settlement.deposits.terms import DepositTerms
 
 LISTING_STREAM: Final = "listing/"
@@ -79,7 +80,7 @@ def effects_of(before: ListingState | None, event: le.ListingEvent, after: Listi
         effects.append(Release(deposit_id=deposit_id_of(after.listing_id, no), reason=reason))
     for no in converted_by(before, event):
         assert isinstance(event, le.DealSigned), "a deposit becomes price when the contract is signed"
-        deal_ref = f"{LISTING_STREAM}{after.listing_id}#{event.deal_no}"
+        deal_ref = deal_id_of(Way.LISTING, after.listing_id, event.deal_no)
         effects.append(Convert(deposit_id=deposit_id_of(after.listing_id, no), deal_ref=deal_ref))
     for no in forfeited_by(before, event):
         days = 0 if after.terms.deposit is None else after.terms.deposit.appeal_working_days

@@ -46,6 +46,8 @@ class Page(StrEnum):
     """Whole rows, oldest first."""
     TOUCHED = "touched"
     """Only which streams have new events: (stream, seq)."""
+    OUTCOMES = "outcomes"
+    """Rows without their bodies, except those that strike, sign or end a deal."""
 
 
 class Follower:

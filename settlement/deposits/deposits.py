@@ -24,7 +24,7 @@ from settlement.deposits.events import DepositState
 from settlement.deposits.evolving import Deposit
 from settlement.deposits.finding import PAGE_MAX, Finding
 from settlement.deposits.rules import Refusal, Refused
-from settlement.deposits.store import MARKET, QUERIES, Asked, Changed, Shelf
+from settlement.deposits.store import MARKET, QUERIES, Asked, Changed, Listener, Shelf
 from settlement.deposits.terms import DEFAULT_TERMS, HOUR_US, DepositTerms
 from settlement.deposits.virtual_accounts import SERIAL_DIGITS, virtual_account
 from settlement.ledger.book import Connection
@@ -86,6 +86,10 @@ class Deposits(Finding):
         self.woken = asyncio.Event()
         """Set when something may be due for the clocks at once."""
         payouts.subscribe(self._payout_ended)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Tell somebody, in the same transaction, what became of deposits."""
+        self._shelf.listeners.append(listener)
 
     # Asking for it and receiving it
 

@@ -6,7 +6,7 @@ it is refused. Refusals are values; nothing was changed then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +25,7 @@ from settlement.deposits.evolving import Deposit, evolve
 from settlement.deposits.money import entry_of, pay_back_of
 from settlement.deposits.rules import Refusal, Refused, decide
 from settlement.deposits.terms import ForfeitBy
+from settlement.histories import Chain
 from settlement.ledger.book import Connection, EntryKeyReused, Overdrawn, post
 from settlement.ledger.chart import Account
 from settlement.ledger.postings import Sub
@@ -33,7 +34,9 @@ from settlement.payouts.payouts import OrderState, PayoutOrder, Payouts
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "deposits.sql")
 MARKET: Final = "market"
 """Actor of what the market does by itself: clocks, the log, the bank."""
-_TAG: Final = b"ortoo-deposit-event-1\0"
+_CHAIN: Final = Chain(b"ortoo-deposit-event-1\0")
+first_digest: Final = _CHAIN.first
+event_digest: Final = _CHAIN.next
 _DEPOSIT: Final = msgspec.json.Decoder(Deposit)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
@@ -67,12 +70,17 @@ class Asked(Struct, frozen=True, kw_only=True):
     payee_account: str = ""
 
 
+Listener = Callable[[Connection, Deposit, Deposit, int], Awaitable[None]]
+"""Told in the transaction in which a deposit changed: the deposit before and after, and the market's time."""
+
+
 class Shelf:
     """The rows and histories of deposits."""
 
     def __init__(self, pool: asyncpg.Pool, payouts: Payouts) -> None:
         self.pool = pool
         self.payouts = payouts
+        self.listeners: list[Listener] = []
 
     @asynccontextmanager
     async def transaction(self, on: Connection | None) -> AsyncIterator[Connection]:
@@ -121,6 +129,9 @@ class Shelf:
         suspense = isinstance(act, a.ReceivePayment) and act.from_suspense
         deposit = await writing.write(before, decision, from_suspense=suspense)
         await self._keep(connection, before, deposit, writing.digest, asked.at_us)
+        if before is not None:
+            for listener in self.listeners:
+                await listener(connection, before, deposit, asked.at_us)
         return Changed(deposit, tuple(writing.events))
 
     async def _keep(
@@ -224,14 +235,3 @@ def act_digest(act: a.Act) -> bytes:
         act = msgspec.structs.replace(act, virtual_account="")
     body: dict[str, Any] = {"act": type(act).__name__, "fields": msgspec.to_builtins(act)}
     return sha256(b"ortoo-deposit-act-1\0" + canonical_bytes(body)).digest()
-
-
-def first_digest(deposit_id: str) -> bytes:
-    """Return what stands before the first event of a deposit."""
-    return sha256(_TAG + deposit_id.encode()).digest()
-
-
-def event_digest(previous: bytes, deposit_id: str, seq: int, name: str, at_us: int, actor: str, body: bytes) -> bytes:
-    """Return the digest of an event, which contains that of the event before."""
-    header = canonical_bytes([deposit_id, seq, name, at_us, actor])
-    return sha256(_TAG + previous + len(header).to_bytes(4, "big") + header + body).digest()

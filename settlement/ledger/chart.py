@@ -32,6 +32,10 @@ class Account(StrEnum):
     """Price of a deal, received and held until it may be paid out."""
     OWED_TO_SELLER = "owed_to_seller"
     """What the seller is to get: prices, forfeited deposits where the notice gives them to him."""
+    PRICE_DUE_BACK = "price_due_back"
+    """To be paid back to a buyer: what was too much, the price of a deal that was undone."""
+    OWED_TO_BROKER = "owed_to_broker"
+    """A broker's part of the commissions."""
     FORFEIT_INCOME = "forfeit_income"
     """Forfeited deposits that stay with the venue."""
     FEE_DUE = "fee_due"
@@ -73,6 +77,8 @@ CHART: Final[Mapping[Account, AccountKind]] = {
     Account.PAYOUT_CLEARING: AccountKind("2241.05", Side.CREDIT, floored=True),
     Account.PRICE_ESCROW: AccountKind("2241.06", Side.CREDIT, floored=True),
     Account.OWED_TO_SELLER: AccountKind("2241.07", Side.CREDIT, floored=True),
+    Account.PRICE_DUE_BACK: AccountKind("2241.08", Side.CREDIT, floored=True),
+    Account.OWED_TO_BROKER: AccountKind("2241.09", Side.CREDIT, floored=True),
     Account.TAX_PAYABLE: AccountKind("2221", Side.CREDIT, floored=True),
     Account.FEE_INCOME: AccountKind("6051.01", Side.CREDIT, floored=False),
     Account.FORFEIT_INCOME: AccountKind("6301.01", Side.CREDIT, floored=False),

@@ -37,6 +37,9 @@ class Fact(StrEnum):
     PAYOUT_SETTLED = "payout_settled"
     PAYOUT_FAILED = "payout_failed"
     CREDIT_UNIDENTIFIED = "credit_unidentified"
+    PRICE_PAID = "price_paid"
+    PRICE_RELEASED = "price_released"
+    PRICE_REFUNDED = "price_refunded"
 
 
 class Sub(Struct, frozen=True, order=True):
@@ -175,6 +178,59 @@ def credit_unidentified(key: str, bank_ref: str, amount_fen: int) -> Entry:
     return _move(
         key, Fact.CREDIT_UNIDENTIFIED, "", Sub(Account.BANK), Sub(Account.SUSPENSE, reference=bank_ref), amount_fen
     )
+
+
+class DealOwner(Struct, frozen=True):
+    """Whose deal: the dimensions of its lines."""
+
+    deal: str
+    buyer: str
+    seller: str
+    broker: str
+    subject: str
+
+
+def escrow_of(owner: DealOwner, deposit: str = "") -> Sub:
+    """Return the sub-account of a deal's escrow: what was paid in, or a deposit that became price."""
+    return Sub(Account.PRICE_ESCROW, owner.buyer, deposit, owner.deal)
+
+
+def price_paid(
+    key: str, owner: DealOwner, taken_fen: int, surplus_fen: int, bank_ref: str, *, from_suspense: bool = False
+) -> Entry:
+    """Money arrived for a deal and is held in escrow; what is too much is due back. Arguments as for `deposit_paid`."""
+    came_from = Sub(Account.SUSPENSE, reference=bank_ref) if from_suspense else Sub(Account.BANK)
+    return _entry(
+        key, Fact.PRICE_PAID, owner.subject,
+        (came_from, taken_fen + surplus_fen),
+        (escrow_of(owner), -taken_fen),
+        (Sub(Account.PRICE_DUE_BACK, owner.buyer, deal=owner.deal), -surplus_fen),
+    )  # fmt: skip
+
+
+def price_released(
+    key: str, owner: DealOwner, escrow: Iterable[tuple[str, int]], seller_fen: int, market_fen: int, broker_fen: int
+) -> Entry:
+    """Escrow goes to the seller, the market's fees and the broker. `escrow`: (deposit or empty, amount) of what it comes out of."""
+    return _entry(
+        key, Fact.PRICE_RELEASED, owner.subject,
+        *((escrow_of(owner, deposit), amount) for deposit, amount in escrow),
+        (Sub(Account.OWED_TO_SELLER, owner.seller, deal=owner.deal), -seller_fen),
+        (Sub(Account.FEE_INCOME, deal=owner.deal), -market_fen),
+        (Sub(Account.OWED_TO_BROKER, owner.broker, deal=owner.deal), -broker_fen),
+    )  # fmt: skip
+
+
+def price_refunded(
+    key: str, owner: DealOwner, escrow: Iterable[tuple[str, int]], refund_fen: int, damages_fen: int
+) -> Entry:
+    """Escrow goes back to the buyer; `damages_fen` of it to the seller for what a second sale brought less."""
+    return _entry(
+        key, Fact.PRICE_REFUNDED, owner.subject,
+        *((escrow_of(owner, deposit), amount) for deposit, amount in escrow),
+        (Sub(Account.PRICE_DUE_BACK, owner.buyer, deal=owner.deal), -refund_fen),
+        (Sub(Account.OWED_TO_SELLER, owner.seller, deal=owner.deal), -damages_fen),
+    )  # fmt: skip
 
 
 def _of(account: Account, owner: Owner) -> Sub:

@@ -133,7 +133,7 @@ async def test_the_loser_gets_his_money_and_the_winners_becomes_price_when_signe
     await log.add(le.DealSigned(deal_no=1, buyer_id=PartyId(BUYER), intent_no=1, contract_ref="c1"))
     await consumer.catch_up()
     winner = await house.read("abc.1")
-    assert (winner.state, winner.deal_ref) == (S.CONVERTED, "listing/abc#1")
+    assert (winner.state, winner.deal_ref) == (S.CONVERTED, "DL-abc-1")
     await house.clocks.tick()
     await house.payouts.send_due()
     assert await house.balances() == {"bank": PRICE, "price_escrow": -PRICE}

@@ -1,0 +1,1 @@
+"""Deals for people and programs: telling listings, acting, showing."""

@@ -1,0 +1,65 @@
+"""A listing is told that its deal's contract is signed, or that a side is in default, by a command whose id is made from the deal's.
+
+The listing's event, not this answer, moves the deal (docs/adr/0009): what the log does not hold has not happened.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from engine.evidence.receipts import Outcome, public_key_text
+from engine.journal.codec import request_digest
+from engine.journal.streams import LISTINGS
+from engine.rules.listing.commands import RecordDefault, RecordSigning, Side
+from engine.rules.rejections import Reject
+from engine.runtime.engine import Engine
+from settlement.deals.deal import DealSide
+from settlement.deals.documents import SIGNED_TAG
+from settlement.deals.phases import Phase
+from settlement.deals.process import Process
+from settlement.deals.working import Answer, Signer, TellListing
+
+ACTOR: Final = "settlement"
+_IDS: Final = uuid5(NAMESPACE_URL, "urn:ortoo:deal-news")
+_AGAIN: Final = frozenset({Reject.BUSY, Reject.IN_DOUBT, Reject.LOT_UNREADABLE})
+_SIDES: Final = {DealSide.SELLER: Side.SELLER, DealSide.BUYER: Side.BUYER}
+
+
+def deal_telling_of(engine: Engine) -> TellListing:
+    """Return what tells listings about their deals."""
+
+    async def tell(process: Process) -> Answer:
+        deal = process.deal
+        command: RecordSigning | RecordDefault
+        if process.phase is Phase.CONCLUDING:
+            command = RecordSigning(deal_no=deal.deal_no, contract_ref=process.contract_ref)
+        else:
+            assert process.default_side is not None, "a default has a side"
+            reason = process.reason or process.default_cause
+            command = RecordDefault(deal_no=deal.deal_no, side=_SIDES[process.default_side], reason=reason)
+        receipt = await engine.listings.ask(
+            LISTINGS.subject(deal.source.stream),
+            command,
+            command_id=uuid5(_IDS, f"{deal.id}/{process.phase.value}/{process.since_us}").bytes,
+            request_digest=request_digest(command),
+            actor=ACTOR,
+            arrived_at_us=None,
+        )
+        if receipt.code in _AGAIN:
+            return Answer.LATER
+        return Answer.TOLD if receipt.decision is Outcome.ACCEPTED else Answer.REFUSED
+
+    return tell
+
+
+def signer_of(key: Ed25519PrivateKey) -> Signer:
+    """Return what signs documents of deals with the market's key."""
+
+    def sign(body: bytes) -> tuple[str, str]:
+        return b64encode(key.sign(SIGNED_TAG + body)).decode(), public_key_text(key)
+
+    return sign

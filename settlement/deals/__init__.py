@@ -1,0 +1,1 @@
+"""Deals: from the instant a price and its parties are struck to the archive. One process for each deal, whatever way it was struck."""

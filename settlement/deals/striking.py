@@ -1,0 +1,114 @@
+"""From the log to the deal: which event strikes one, and what it says. Pure.
+
+A session that a listing ordered strikes no deal of its own: its listing does, once it has recorded the result. So every sale makes
+exactly one deal, whatever way it went (docs/adr/0009).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from engine.calendar import Calendar, period_end
+from engine.rules.auction.events import LotPublished, LotSold
+from engine.rules.auction.terms import Admission
+from engine.rules.listing.commands import Side
+from engine.rules.listing.events import DealDefaulted, DealSigned, DealStruck
+from engine.rules.listing.state import ListingState
+from engine.values import CNY, Currency, InstantUs
+from settlement.deals.acts import NoteDefault, NoteSigned
+from settlement.deals.deal import Deal, DealSide, Source, Way, deal_id_of
+from settlement.deals.fees import FeeTerms
+from settlement.deals.rules_data import DealRules
+from settlement.ledger.postings import FEN_MAX
+
+LOT_SOLD: Final = "lot.sold"
+LISTING_EVENTS: Final = frozenset({"listing.deal_struck", "listing.deal_signed", "listing.deal_defaulted"})
+
+
+class Place(Struct, frozen=True):
+    """Where an event stands in the log."""
+
+    stream: str
+    stream_seq: int
+    at_us: int
+    digest: str
+    """Hexadecimal."""
+
+    @property
+    def source(self) -> Source:
+        """As the deal keeps it."""
+        return Source(stream=self.stream, stream_seq=self.stream_seq, event_digest=self.digest)
+
+
+class Conditions(Struct, frozen=True):
+    """What is copied into every deal when it is struck."""
+
+    rules: DealRules
+    fees: FeeTerms
+    calendar: Calendar
+
+
+class Unusable(Struct, frozen=True):
+    """A deal that cannot be settled here; an operator sees why. `code`: currency, price."""
+
+    deal_id: str
+    code: str
+
+
+def deal_of_lot(
+    lot_id: str, place: Place, published: LotPublished, sold: LotSold, with_: Conditions
+) -> Deal | Unusable | None:
+    """Return the deal of a sold lot; None where its listing strikes it."""
+    terms, subject = published.terms, published.subject
+    if terms.admission is Admission.LISTING:
+        return None
+    deal_id = deal_id_of(Way.AUCTION, lot_id)
+    problem = _problem(terms.currency, sold.price)
+    if problem:
+        return Unusable(deal_id, problem)
+    days = with_.rules.sign_working_days
+    return Deal(
+        id=deal_id, way=Way.AUCTION, struck_by="hammer", source=place.source, struck_at_us=place.at_us,
+        rule_version=terms.rule_version, calendar_version=with_.calendar.version, seller_id=published.seller_id,
+        buyers=(sold.winner_id,), title_zh=subject.title_zh, title_en=subject.title_en, field=subject.field,
+        region=subject.region, price_fen=sold.price, demonstration=subject.demonstration,
+        sign_by_us=period_end(with_.calendar, InstantUs(place.at_us), working_days=days).ends_at_us,
+        rules=with_.rules, fees=with_.fees,
+    )  # fmt: skip
+
+
+def deal_of_listing(place: Place, struck: DealStruck, state: ListingState, with_: Conditions) -> Deal | Unusable:
+    """Return a deal of a listing: sole buyer, session, posted price, offer, or the seat of a licence."""
+    terms, subject = state.terms, state.subject
+    deal_id = deal_id_of(Way.LISTING, state.listing_id, struck.deal_no)
+    problem = _problem(terms.currency, struck.price)
+    if problem:
+        return Unusable(deal_id, problem)
+    intent = None if struck.intent_no is None else state.intents[struck.intent_no - 1]
+    return Deal(
+        id=deal_id, way=Way.LISTING, struck_by=struck.way.value, source=place.source, struck_at_us=place.at_us,
+        rule_version=struck.rule_version, calendar_version=with_.calendar.version, seller_id=state.seller_id,
+        buyers=(struck.buyer_id, *(() if intent is None else intent.joint_with)), title_zh=subject.title_zh,
+        title_en=subject.title_en, achievement_id=subject.achievement_id,
+        achievement_version=subject.achievement_version, achievement_digest=subject.achievement_digest,
+        field=subject.field, region=subject.region, mode=terms.mode.value, payment=subject.payment,
+        price_fen=struck.price, deal_no=struck.deal_no, seat_no=struck.seat_no or 0, intent_no=struck.intent_no or 0,
+        deposit_ids=() if intent is None or intent.deposit_id is None else (intent.deposit_id,),
+        relists=subject.relists, sign_by_us=struck.sign_by_us, state_asset=terms.state_asset is not None,
+        demonstration=subject.demonstration, rules=with_.rules, fees=with_.fees,
+    )  # fmt: skip
+
+
+def note_of(event: DealSigned | DealDefaulted) -> NoteSigned | NoteDefault:
+    """Return what a listing's word about a deal means for its process."""
+    if isinstance(event, DealSigned):
+        return NoteSigned(contract_ref=event.contract_ref)
+    return NoteDefault(side=DealSide.SELLER if event.side is Side.SELLER else DealSide.BUYER, reason=event.reason)
+
+
+def _problem(currency: Currency, price: int) -> str:
+    if tuple(currency) != tuple(CNY):
+        return "currency"
+    return "" if 0 < price <= FEN_MAX else "price"
