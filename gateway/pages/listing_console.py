@@ -34,7 +34,7 @@ from gateway.listings.terms import listed_version, listing_terms
 from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
 from gateway.pages.listing_words import price_words, sentences
-from gateway.pages.money_words import in_chinese, in_english
+from engine.money_words import in_chinese, in_english
 from gateway.pages.rendering import page, see_other
 from gateway.parties.names import names_of
 from gateway.services import SERVICES

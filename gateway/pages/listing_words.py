@@ -8,7 +8,7 @@ from engine.rules.listing.deposits import deposit_for
 from engine.values import Amount
 from gateway.formatting import duration, money
 from gateway.pages.i18n import translate
-from gateway.pages.money_words import in_chinese, in_english
+from engine.money_words import in_chinese, in_english
 
 
 def sentences(terms: lt.ListingTerms, language: str) -> list[str]:

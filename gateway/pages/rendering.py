@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gateway import formatting
 from gateway.http.asking import CALLER, csrf_token
 from gateway.http.inbox import UNREAD
-from gateway.pages import codes, money_words
+from engine import money_words
+from gateway.pages import codes
 from gateway.pages.i18n import LOCALES, language_of, translate
 
 STATIC: Final = Path(__file__).parent.parent / "static"

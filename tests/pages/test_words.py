@@ -11,7 +11,7 @@ import pytest
 from engine.values import Amount
 from gateway.demo.lots import LOTS
 from gateway.formatting import duration, money, read_local, when
-from gateway.pages.money_words import in_chinese, in_english
+from engine.money_words import in_chinese, in_english
 from gateway.pages.plain_words import sentences
 from tests.engine.rules.test_free_and_limited import dynamic
 from tests.engine.rules.transcript import fixed_terms
