@@ -17,6 +17,7 @@ from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
 from engine.journal.reader import Reader
+from settlement.registration.verification import RegistryVerdict, verify_registry
 from settlement.verification import MoneyVerdict, verify_money
 
 
@@ -28,8 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     if not options.database:
         print("ortoo verify: say which log: --database URL, or --receipt FILE", file=sys.stderr)
         return 2
-    verdict, money, catalogue = asyncio.run(_verify_database(options))
-    verdict.findings += [*money.findings, *catalogue.findings]
+    verdict, money, catalogue, registry = asyncio.run(_verify_database(options))
+    verdict.findings += [*money.findings, *catalogue.findings, *registry.findings]
     for finding in verdict.findings:
         print(f"BAD  {finding.place}: {finding.problem}")
     print(
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
         f" {verdict.listings} listings, {verdict.notices} notices,"
         f" {verdict.snapshots} snapshots, {verdict.checkpoints} checkpoints,"
         f" {money.entries} ledger entries, {money.deposits} deposits,"
-        f" {catalogue.versions} versions of achievements"
+        f" {catalogue.versions} versions of achievements,"
+        f" {registry.contracts} contracts, {registry.registrations} registrations"
     )
     return 0 if verdict.clean else 1
 
@@ -70,20 +72,23 @@ def _verify_receipt(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def _verify_database(options: argparse.Namespace) -> tuple[Verdict, MoneyVerdict, CatalogueVerdict]:
+async def _verify_database(
+    options: argparse.Namespace,
+) -> tuple[Verdict, MoneyVerdict, CatalogueVerdict, RegistryVerdict]:
     checkpoints, findings = _read_checkpoints(options)
     async with asyncpg.create_pool(options.database, min_size=1, max_size=2) as pool:
         reader = Reader(pool)
         verdict = await verify_log(reader.shard_page, reader.snapshots(), checkpoints, _progress)
-        money = await verify_money(pool) if await _holds_money(pool) else MoneyVerdict([])
+        money = await verify_money(pool) if await _holds(pool, "ledger_entry") else MoneyVerdict([])
         catalogue = await verify_versions(pool)
+        registry = await verify_registry(pool) if await _holds(pool, "registration") else RegistryVerdict([])
     verdict.findings[:0] = findings
-    return verdict, money, catalogue
+    return verdict, money, catalogue, registry
 
 
-async def _holds_money(pool: asyncpg.Pool) -> bool:
-    """Tell whether this database has a ledger; one of an older version has none."""
-    found: bool = await pool.fetchval("SELECT to_regclass('ledger_entry') IS NOT NULL")
+async def _holds(pool: asyncpg.Pool, table: str) -> bool:
+    """Tell whether this database has a table; one of an older version lacks the newer ones."""
+    found: bool = await pool.fetchval("SELECT to_regclass($1) IS NOT NULL", table)
     return found
 
 

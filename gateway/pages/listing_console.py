@@ -15,6 +15,7 @@ from aiohttp import web
 from engine.calendar import civil_of, period_end
 from engine.catalogue.achievements.versions import AchievementId
 from engine.catalogue.codes.listing_rules import listing_rules, sources
+from engine.money_words import in_chinese, in_english
 from engine.rules.listing.state import ListingPhase, ListingState
 from engine.rules.listing.terms_checking import listing_terms_problems
 from engine.rules.listing.visibility import sellers_listing
@@ -34,7 +35,6 @@ from gateway.listings.terms import listed_version, listing_terms
 from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
 from gateway.pages.listing_words import price_words, sentences
-from engine.money_words import in_chinese, in_english
 from gateway.pages.rendering import page, see_other
 from gateway.parties.names import names_of
 from gateway.services import SERVICES

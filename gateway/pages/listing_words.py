@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from engine.money_words import in_chinese, in_english
 from engine.rules.auction.terms import Admission, FixedIncrement, LadderIncrement, PercentIncrement
 from engine.rules.listing import terms as lt
 from engine.rules.listing.deposits import deposit_for
 from engine.values import Amount
 from gateway.formatting import duration, money
 from gateway.pages.i18n import translate
-from engine.money_words import in_chinese, in_english
 
 
 def sentences(terms: lt.ListingTerms, language: str) -> list[str]:

@@ -11,10 +11,10 @@ from typing import Any, Final
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from engine import money_words
 from gateway import formatting
 from gateway.http.asking import CALLER, csrf_token
 from gateway.http.inbox import UNREAD
-from engine import money_words
 from gateway.pages import codes
 from gateway.pages.i18n import LOCALES, language_of, translate
 

@@ -198,7 +198,8 @@ def _price(draft: Draft) -> Iterator[Finding]:
         yield _refusal("no_instalments", Ground.UNCLEAR, "paymethod")
     if (payment.mode in ("ROYALTY", "ROYALTY_PLUS_ENTRY")) != (payment.royalty is not None):
         yield _refusal("royalty_unclear", Ground.UNCLEAR, "paymethod")
-    if payment.royalty is not None and not 0 < payment.royalty.rate_bps <= 10_000:
+    rates = () if payment.royalty is None else payment.royalty.rates_bps
+    if payment.royalty is not None and not (rates and all(0 < rate <= 10_000 for rate in rates)):
         yield _refusal("rate_unclear", Ground.UNCLEAR, "paymethod")
     if draft.amount.technical_fen == 0 and payment.total_fen > 0:
         yield _refusal("nothing_technical", Ground.NOT_TECHNOLOGY, "technicalamount")

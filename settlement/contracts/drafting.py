@@ -241,8 +241,9 @@ def _parts(amount: Assessment) -> str:
 
 
 def _royalty(royalty: Royalty) -> str:
-    rate = f"{royalty.rate_bps // 100}.{royalty.rate_bps % 100:02d}%"
-    text = f"按{_BASES[royalty.base]}的 {rate} 提成，每 {royalty.report_months} 个月结算一次"
+    rates = "、".join(f"{rate // 100}.{rate % 100:02d}%" for rate in royalty.rates_bps) or UNWRITTEN
+    by_period = "（依次适用于各期，末项适用于以后各期）" if len(royalty.rates_bps) > 1 else ""
+    text = f"按{_BASES[royalty.base]}的 {rates}{by_period} 提成，每 {royalty.report_months} 个月结算一次"
     if royalty.floor_fen:
         text += f"，每期不低于 {yuan(royalty.floor_fen)} 元"
     if royalty.cap_fen:

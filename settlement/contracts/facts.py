@@ -100,7 +100,8 @@ class Royalty(Struct, frozen=True, kw_only=True):
     """A share in the buyer's result."""
 
     base: RoyaltyBase
-    rate_bps: int
+    rates_bps: tuple[int, ...]
+    """Rate of each period, the last one holds on: one is fixed, several rise or fall."""
     floor_fen: int = 0
     cap_fen: int = 0
     """0: none."""
@@ -160,6 +161,8 @@ class ContractFacts(Struct, frozen=True, kw_only=True):
     project: str
     seller: Side
     buyer: Side
+    co_buyers: tuple[str, ...] = ()
+    """Others who buy together with the buyer and are jointly liable (联合体)."""
     payment: Payment
     way: str = ""
     """How the price was found: AUCTION, LISTING, AGREEMENT."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.money_words import in_chinese, in_english
 from engine.values import Amount
 from gateway.demo.lots import LOTS
 from gateway.formatting import duration, money, read_local, when
-from engine.money_words import in_chinese, in_english
 from gateway.pages.plain_words import sentences
 from tests.engine.rules.test_free_and_limited import dynamic
 from tests.engine.rules.transcript import fixed_terms

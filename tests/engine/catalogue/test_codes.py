@@ -11,12 +11,15 @@ import pytest
 
 from engine.catalogue.codes import (
     contract_types,
+    countries,
+    enterprise_sizes,
     fields,
     industries,
     ip_types,
     objectives,
     party_natures,
     payment_modes,
+    plan_sources,
     regions,
     trl,
 )
@@ -26,6 +29,8 @@ from gateway.pages import codes as pages
 
 TABLES: dict[str, CodeTable[Entry]] = {
     "contract_types": contract_types.CONTRACT_TYPES,
+    "countries": countries.COUNTRIES,
+    "enterprise_sizes": enterprise_sizes.ENTERPRISE_SIZES,
     "fields": fields.FIELDS,
     "industries": industries.INDUSTRIES,
     "ip_types": ip_types.IP_TYPES,
@@ -33,6 +38,7 @@ TABLES: dict[str, CodeTable[Entry]] = {
     "objectives": objectives.OBJECTIVES,
     "party_natures": party_natures.PARTY_NATURES,
     "payment_modes": payment_modes.PAYMENT_MODES,
+    "plan_sources": plan_sources.PLAN_SOURCES,
     "regions": regions.REGIONS,
     "trl": trl.LEVELS,
 }
@@ -83,6 +89,16 @@ def test_a_table_with_a_double_or_an_orphan_is_refused() -> None:
         CodeTable("t", "1", "s", [one, one])
     with pytest.raises(ValueError, match="no parent of 2"):
         CodeTable("t", "1", "s", [one, Entry(code="2", zh="二", en="two", parent="3")])
+
+
+def test_a_party_of_the_register_has_a_customs_code() -> None:
+    assert (countries.customs_code("CN"), countries.customs_code("MN"), countries.customs_code("RU")) == (
+        "142",
+        "124",
+        "344",
+    )
+    assert countries.customs_code("ZZ") == ""
+    assert len({country.iso for country in countries.COUNTRIES.values()}) == len(countries.COUNTRIES)
 
 
 # Regions
