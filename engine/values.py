@@ -36,7 +36,9 @@ LISTING_SHARDS: Final = range(64, 72)
 """Shards that hold listings: logs of their own, so that a slow decision about a listing never holds up a bid (ADR 0008)."""
 NOTICE_SHARDS: Final = range(72, 80)
 """Shards that hold notices, for the same reason."""
-ALL_SHARDS: Final = range(NOTICE_SHARDS.stop)
+PROBE_SHARDS: Final = range(80, 81)
+"""The shard of the prober, which is a process and a writer of its own (ADR 0010)."""
+ALL_SHARDS: Final = range(PROBE_SHARDS.stop)
 SECOND_US: Final = 1_000_000
 
 _LISTING_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,35}")

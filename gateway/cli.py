@@ -1,4 +1,4 @@
-"""The command line: `ortoo serve|demo|replay|verify|admin`."""
+"""The command line: `ortoo serve|demo|probe|replay|verify|admin`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway import __version__
 from gateway.config import ConfigurationInvalid, read_config
 
 USAGE_ERROR: Final = 2
-_ELSEWHERE: Final = ("replay", "verify", "demo", "sandbox-bank")
+_ELSEWHERE: Final = ("replay", "verify", "demo", "sandbox-bank", "probe")
 """Commands that read their own arguments."""
 
 
@@ -46,6 +46,10 @@ def _run_elsewhere(command: str, arguments: list[str]) -> int:
         from gateway.sandbox_bank.command import main as sandbox_bank
 
         return sandbox_bank(arguments)
+    if command == "probe":
+        from gateway.probing.command import main as probe
+
+        return probe(arguments)
     from gateway.demo import main as demo
 
     return demo(arguments)
@@ -63,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("demo", help="open the market with demonstration lots and a live session")
     commands.add_parser("sandbox-bank", help="run a sandbox bank: no real bank, no real money")
+    commands.add_parser("probe", help="look at the public pages of running notices and record what was seen")
     commands.add_parser("replay", help="run recorded sessions through the rules and the journal")
     commands.add_parser("verify", help="check the whole log, or one receipt")
     from gateway import admin_command

@@ -152,6 +152,24 @@ class Config(BaseModel):
     bank_callbacks_per_second: int = Field(
         50, ge=1, le=10_000, description="Callbacks of the bank a second from one address; four times as many at once."
     )
+    probe_minutes: int = Field(
+        30,
+        ge=0,
+        le=1_440,
+        description="The prober looks at every running notice this often, minutes; 0: this process starts none, somebody else runs"
+        " `ortoo probe`.",
+    )
+    probe_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#]+)?$",
+        description="Address of the market as the prober reaches it; empty: the first of the public origins, as readers do.",
+    )
+    embed_ancestors: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        ("*",),
+        max_length=100,
+        description="Sites that may show the board's widget in a frame (`frame-ancestors`), comma-separated; `*` is every site:"
+        " the widget has no script, no form and no cookie.",
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."
@@ -162,6 +180,8 @@ class Config(BaseModel):
         for origin in self.public_origins:
             if _ORIGIN.fullmatch(origin) is None:
                 raise ValueError("public_origins: each is scheme://host[:port] in lower case, without a path")
+        if not all(word == "*" or _ORIGIN.fullmatch(word) for word in self.embed_ancestors):
+            raise ValueError("embed_ancestors: `*`, or each scheme://host[:port] in lower case, without a path")
         return self
 
     @property
@@ -171,6 +191,14 @@ class Config(BaseModel):
             return frozenset(self.public_origins)
         names = {"127.0.0.1", "localhost", "[::1]", _in_url(self.host)} - {"0.0.0.0", "[::]"}  # noqa: S104
         return frozenset(f"http://{name}:{self.http_port}" for name in names)
+
+    @property
+    def public_address(self) -> str:
+        """Address of the market in what is published: permanent links, feeds, codes."""
+        if self.public_origins:
+            return self.public_origins[0]
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else _in_url(self.host)  # noqa: S104
+        return f"http://{host}:{self.http_port}"
 
     @property
     def session_cookie(self) -> str:

@@ -198,6 +198,7 @@ _ENGINE: Final[Mapping[Reject, tuple[int, str]]] = {
     Reject.REASON_REQUIRED: (422, "Give a reason, at most 500 characters."),
     Reject.NOTICE_TOO_SHORT: (422, "Bidders must be told earlier: at the earliest `earliest_us`."),
     Reject.TERMS_INVALID: (422, "No session can be held under these terms; `problems` says why."),
+    Reject.ROUND_UNFIT: (422, "A round of the prober is empty, too long, out of order or from the future."),
 }
 
 ERRORS: Final[Mapping[str, Entry]] = {

@@ -109,6 +109,24 @@ _PAGES: Final = (
     Door("POST", "/desk/lots/{lot}", OPERATORS),
 )
 
+_BOARD: Final = (
+    Door("GET", "/board", ANYONE),
+    Door("GET", "/board/notices/{notice}", ANYONE),
+    Door("GET", "/board/notices/{notice}/record.json", ANYONE),
+    Door("GET", "/board/notices/{notice}/qr.svg", ANYONE),
+    Door("GET", "/board/notices/{notice}/availability", ANYONE),
+    Door("GET", "/board/shown/{digest}", ANYONE),
+    Door("GET", "/board/deals/lots/{lot}", ANYONE),
+    Door("GET", "/board/deals/listings/{listing}/{no}", ANYONE),
+    Door("GET", "/board/feed.atom", ANYONE),
+    Door("GET", "/board/feed.json", ANYONE),
+    Door("GET", "/board/widget", ANYONE),
+    Door("GET", "/board/widget.js", ANYONE),
+    Door("GET", "/board/embed", ANYONE),
+    Door("GET", "/wall", ANYONE),
+    Door("GET", "/board/wall.json", ANYONE),
+)
+
 _LIVE: Final = (
     Door("GET", "/live", ANYONE, Scope.READ),
     Door(FRAME, "join", ANYONE, Scope.READ),
@@ -317,7 +335,19 @@ _BANK: Final = (
     Door("GET", "/desk/bank/payments/{number}", OPERATORS),
 )
 
-ROWS: Final = (*_BANK, *_DEPOSITS, *_CATALOGUE, *_ACHIEVEMENTS, *_API, *_HEALTH, *_PAGES, *_LIVE, *_LISTINGS, *_PARTIES)
+ROWS: Final = (
+    *_BOARD,
+    *_BANK,
+    *_DEPOSITS,
+    *_CATALOGUE,
+    *_ACHIEVEMENTS,
+    *_API,
+    *_HEALTH,
+    *_PAGES,
+    *_LIVE,
+    *_LISTINGS,
+    *_PARTIES,
+)
 
 
 class DoorsUnsound(Exception):

@@ -22,6 +22,8 @@ from aiohttp import web
 from engine.catalogue.achievements.confidentiality import Confidentiality
 from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.attachments import Attachments
+from engine.catalogue.availability.sightings import Sightings
+from engine.catalogue.board.index import Board
 from engine.catalogue.codes.calendar_data import CalendarInvalid, load_calendar
 from engine.catalogue.hall import CATALOGUE_MIGRATIONS, Hall
 from engine.catalogue.importing.jobs import Imports
@@ -52,6 +54,8 @@ from gateway.accounts.identities import Identities
 from gateway.accounts.model import ACCOUNT_MIGRATIONS
 from gateway.accounts.passwords import Passwords
 from gateway.bank.banking import act_for_ever, add_bank_gauges, build_banking
+from gateway.board import availability
+from gateway.board.answers import Answers
 from gateway.checkpointing import keep_checkpoints
 from gateway.config import Config, unknown_variables
 from gateway.database import Report, open_database, open_pool
@@ -68,6 +72,7 @@ from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
+from gateway.probing.child import probing
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
@@ -121,7 +126,10 @@ async def serve(config: Config, announce: Report = lambda line: None, report: Re
         log.warning("cookies_without_https", extra={"host": config.host})
     stopping = asyncio.Event()
     _stop_on_signals(stopping)
-    async with running(config, report=report, on_fenced=stopping.set) as services:
+    async with (
+        running(config, report=report, on_fenced=stopping.set) as services,
+        probing(services.config),
+    ):
         calm_garbage_collector()
         ports = {"http": services.config.http_port, "live": services.config.live_port, "pid": os.getpid()}
         announce(msgspec.json.encode(ports).decode())
@@ -201,12 +209,17 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     engine.listings.subscribe(listings.notice)
     publicity = NoticeIndex(pool, engine.notices.load)
     engine.notices.subscribe(publicity.notice)
+    board = Board(pool, lambda: calendar, engine.load, engine.listings.load, engine.notices.load)
+    engine.subscribe(board.lots_changed)
+    engine.listings.subscribe(board.listings_changed)
+    engine.notices.subscribe(board.notices_changed)
     hand_over = HandOver(engine, calendar)
     await engine.start()
     stack.push_async_callback(engine.stop)
     await hall.catch_up()
     await listings.catch_up()
     await publicity.catch_up()
+    await board.catch_up()
     live = _live_edge(config, engine, Reader(pool), identities)
     saved_searches = SavedSearches(pool, engine.clock.now_us)
     loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
@@ -222,6 +235,9 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         listings=listings,
         listing_drafts=ListingDrafts(pool, engine.clock.now_us),
         publicity=publicity,
+        board=board,
+        board_answers=Answers(board.revision, engine.clock.now_us, metrics),
+        sightings=Sightings(pool),
         parties=parties,
         ties=Ties(parties),
         calendar=calendar,
@@ -263,6 +279,10 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         hand_over.follow,
         publicity.follow,
         partial(recount_for_ever, engine, calendar),
+        board.lots.follow,
+        board.listings.follow,
+        board.notices.follow,
+        partial(availability.follow, services),
         identities.follow,
         metrics.watch_loop,
         partial(sweep_accounts, accounts),

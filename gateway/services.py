@@ -13,6 +13,8 @@ from engine.calendar import Calendar
 from engine.catalogue.achievements.confidentiality import Confidentiality
 from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.attachments import Attachments
+from engine.catalogue.availability.sightings import Sightings
+from engine.catalogue.board.index import Board
 from engine.catalogue.hall import Hall
 from engine.catalogue.importing.jobs import Imports
 from engine.catalogue.listings.index import ListingIndex
@@ -31,6 +33,7 @@ from engine.typesetting.typesetter import Typesetter
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
 from gateway.bank.banking import Banking
+from gateway.board.answers import Answers
 from gateway.config import Config
 from gateway.desk.drafts import Drafts
 from gateway.http.metrics import Metrics
@@ -53,6 +56,12 @@ class Services:
     listing_drafts: ListingDrafts
     publicity: NoticeIndex
     """Notices of agreements; `notices` are the lines in inboxes."""
+    board: Board
+    """Notices and struck deals, as everybody sees them."""
+    board_answers: Answers
+    """Pages of the board, rendered once for everybody."""
+    sightings: Sightings
+    """What the prober saw."""
     parties: Parties
     ties: Ties
     calendar: Calendar

@@ -21,6 +21,7 @@ from engine.journal.digests import header_bytes
 from engine.journal.records import Record
 from engine.journal.streams import kind_of
 from engine.rules.auction.events import BidRejected, Event
+from engine.rules.availability.probing import RoundRecorded
 from engine.rules.listing.events import ListingEvent, ListingRefusal
 from engine.rules.publicity.events import NoticeEvent
 from engine.rules.rejections import Reject
@@ -47,7 +48,7 @@ class Receipt(Struct, frozen=True):
     digest: bytes | None = None
     code: Reject | None = None
     data: dict[str, str | int] = {}
-    event: Event | ListingEvent | NoticeEvent | None = None
+    event: Event | ListingEvent | NoticeEvent | RoundRecorded | None = None
 
 
 def refused(subject_id: SubjectId, command_id: bytes | None, code: Reject, **data: str | int) -> Receipt:
@@ -62,7 +63,9 @@ def receipt_of(record: Record) -> Receipt:
     return recorded(kind.subject(record.stream), record, decode_event(record.type, record.version, record.body))
 
 
-def recorded(subject_id: SubjectId, record: Record, event: Event | ListingEvent | NoticeEvent) -> Receipt:
+def recorded(
+    subject_id: SubjectId, record: Record, event: Event | ListingEvent | NoticeEvent | RoundRecorded
+) -> Receipt:
     """Return the receipt for a record whose event is at hand."""
     place = (subject_id, record.command_id, record.stream_seq, record.at_us, record.digest)
     if isinstance(event, (BidRejected, ListingRefusal)):

@@ -18,6 +18,7 @@ import msgspec
 
 from engine.canonical import canonical_bytes_unchecked
 from engine.rules.auction.events import WIRE_NAMES
+from engine.rules.availability.probing import PROBE_WIRE_NAMES
 from engine.rules.listing.events import LISTING_WIRE_NAMES
 from engine.rules.publicity.events import NOTICE_WIRE_NAMES
 from engine.values import Amount
@@ -31,7 +32,7 @@ class UnknownEvent(Exception):
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_NAMES: Final = {**WIRE_NAMES, **LISTING_WIRE_NAMES, **NOTICE_WIRE_NAMES}
+_NAMES: Final = {**WIRE_NAMES, **LISTING_WIRE_NAMES, **NOTICE_WIRE_NAMES, **PROBE_WIRE_NAMES}
 _BY_NAME: Final = {name: cls for cls, name in _NAMES.items()}
 
 

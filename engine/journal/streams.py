@@ -13,6 +13,8 @@ from engine.rules.auction.commands import Subject
 from engine.rules.auction.evolving import evolve as evolve_lot
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Closing, Reserve, Terms
+from engine.rules.availability.probing import ProbeState
+from engine.rules.availability.probing import evolve as evolve_probe
 from engine.rules.listing import state as listing
 from engine.rules.listing import terms as listing_terms
 from engine.rules.listing.commands import ListedSubject
@@ -23,10 +25,13 @@ from engine.rules.publicity import state as notice
 from engine.rules.publicity import terms as notice_terms
 from engine.rules.publicity.events import AgreementStruck
 from engine.rules.publicity.evolving import evolve as evolve_notice
-from engine.values import SubjectId, shard_of, shard_of_listing, shard_of_notice
+from engine.values import PROBE_SHARDS, SubjectId, shard_of, shard_of_listing, shard_of_notice
 
 LISTING_STREAM: Final = "listing/"
 NOTICE_STREAM: Final = "notice/"
+PROBE_STREAM: Final = "probe/"
+SITE: Final = "site"
+"""The one stream of the prober: it looks at the whole site."""
 
 
 def _shape(*classes: type[Struct]) -> str:
@@ -116,7 +121,15 @@ NOTICES: Final = StreamKind(
     shard_of=shard_of_notice,
     evolve=evolve_notice,
 )
-KINDS: Final = (LOTS, LISTINGS, NOTICES)
+PROBES: Final = StreamKind(
+    prefix=PROBE_STREAM,
+    state=ProbeState,
+    shape=_shape(ProbeState),
+    live_query="live_probes",
+    shard_of=lambda site: PROBE_SHARDS.start,
+    evolve=evolve_probe,
+)
+KINDS: Final = (LOTS, LISTINGS, NOTICES, PROBES)
 
 
 def kind_of(stream: str) -> StreamKind | None:

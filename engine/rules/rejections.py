@@ -95,6 +95,7 @@ class Reject(StrEnum):
     REASON_REQUIRED = "reason_required"
     NOTICE_TOO_SHORT = "notice_too_short"
     TERMS_INVALID = "terms_invalid"
+    ROUND_UNFIT = "round_unfit"
 
 
 RETRY: Final[Mapping[Reject, Retry]] = {

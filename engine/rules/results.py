@@ -1,12 +1,12 @@
 """What the board shows of a struck deal (成交结果公示), and for how long it must stand there at least.
 
-| item | shown | rule and source |
-|---|---|---|
-| title, way, mode, seller, price | always | the result of public trading is public; a deal in a session: 拍卖法 art. 51 (public sign of the deal) |
-| start or list price | always: it was public during the sale | as above |
-| valuation | state assets | result notice: name, valuation, base price, deal price, at least 5 working days on the site (domain.md §1.5, 32号令) |
-| buyer | never by name; a session's bidder code only | 拍卖法 art. 21: a buyer's identity is kept secret on his request; the result notice of 32号令 does not name him |
-| reserve, maxima, offers that failed | never | P6 |
+* Title, way, mode, seller and price: always. The result of public trading is public; in a session the deal itself is a public sign
+  (拍卖法 art. 51).
+* Start or list price: always, it was public during the sale. Valuation: of state assets. A result notice holds name, valuation, base
+  price and deal price and stands at least 5 working days on the site (32号令, domain.md §1.5).
+* The buyer: never by name. 拍卖法 art. 21 keeps his identity secret on his request, and the result notice of 32号令 does not name him.
+  Of a session's winner the bidder code is shown, which was public all the time.
+* Reserve, maxima, offers that failed: never (P6).
 
 The result of a deal stays readable for ever; `notice_until_us` says until when it must at least be on the board's front.
 """

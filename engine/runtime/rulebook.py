@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from engine.calendar import Calendar
-from engine.journal.streams import LISTINGS, LOTS, NOTICES, StreamKind
+from engine.journal.streams import LISTINGS, LOTS, NOTICES, PROBES, StreamKind
 from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import Command, ReachDeadline, RecordOutage
 from engine.rules.auction.deciding import decide
@@ -17,6 +17,7 @@ from engine.rules.auction.events import Event
 from engine.rules.auction.evolving import evolve
 from engine.rules.auction.groups import group_shifts
 from engine.rules.auction.state import LotState
+from engine.rules.availability import probing
 from engine.rules.listing import commands as listing_commands
 from engine.rules.listing.closing import next_deadline as next_listing_deadline
 from engine.rules.listing.deciding import decide as decide_listing
@@ -130,3 +131,16 @@ def notice_rules(
         group_of=str,
         consequences=lambda before, event, seq, others: (),
     )
+
+
+PROBE_RULES: Rulebook[probing.RecordRound, probing.RoundRecorded, probing.ProbeState] = Rulebook(
+    kind=PROBES,
+    no_such=Reject.ROUND_UNFIT,
+    decide=lambda state, _site, command, at_us: probing.decide(state, command, at_us),
+    evolve=probing.evolve,
+    next_deadline=lambda state: None,
+    reach_deadline=lambda due_us: probing.RecordRound(sightings=()),
+    outage=lambda from_us, to_us: probing.RecordRound(sightings=()),  # an empty round is not recorded
+    group_of=str,
+    consequences=lambda before, event, seq, others: (),
+)

@@ -13,7 +13,7 @@ import gzip
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Final
 
@@ -88,8 +88,12 @@ class Answers:
         kept = await self._find(key, moment, make)
         packed = kept.packed is not None and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
         etag = f'"{kept.etag}-gz"' if packed else f'"{kept.etag}"'
-        headers = {hdrs.CACHE_CONTROL: CACHE, hdrs.ETAG: etag, hdrs.VARY: "Accept-Encoding, Accept-Language, Cookie"}
-        headers.update(kept.rendered.headers)
+        headers: dict[str, str] = {
+            hdrs.CACHE_CONTROL: CACHE,
+            hdrs.ETAG: etag,
+            hdrs.VARY: "Accept-Encoding, Accept-Language, Cookie",
+            **kept.rendered.headers,
+        }
         modified_us = kept.rendered.modified_us
         if modified_us is not None:
             headers[hdrs.LAST_MODIFIED] = _http_date(modified_us)
@@ -167,4 +171,4 @@ def _has_it(request: web.Request, etag: str, modified_us: int | None) -> bool:
 
 
 def _http_date(at_us: int) -> str:
-    return format_datetime(datetime.fromtimestamp(at_us // 1_000_000, timezone.utc), usegmt=True)
+    return format_datetime(datetime.fromtimestamp(at_us // 1_000_000, UTC), usegmt=True)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from engine.calendar import DAY_US, Day, day_of, end_of, format_day, start_of
 from engine.catalogue.availability.sightings import looks
-from engine.catalogue.board.entries import EntryKind
+from engine.catalogue.board.entries import READABLE, EntryKind
 from engine.journal.codec import request_digest
 from engine.rules.availability.coverage import Span, Stretch, away, coverage, total_us
 from engine.rules.availability.probing import Place, Problem, Sighting
@@ -22,7 +22,6 @@ from engine.rules.publicity.visibility import PublicNotice
 from engine.rules.rejections import Reject
 from engine.values import DurationUs, InstantUs, NoticeId
 from gateway.accounts.model import UNREACHABLE
-from gateway.board.asking import GROUPS
 from gateway.config import Config
 from gateway.services import Services
 
@@ -158,7 +157,7 @@ async def follow(services: Services) -> None:
     """Take what the prober wrote and report what was away, for ever. At the start everything that runs is thought about once:
     nothing is missed that came while this process was down.
     """
-    running = await services.board.standing(EntryKind.NOTICE, (*GROUPS["running"], *GROUPS["objected"], "clean"))
+    running = await services.board.standing(EntryKind.NOTICE, (*READABLE, "clean"))
     services.sightings.touched.update(NoticeId(entry.subject) for entry in running)
     while True:
         try:
@@ -183,7 +182,9 @@ async def report(services: Services, notice_id: NoticeId) -> int:
     page = looks(sightings)
     if not page:
         return 0
-    new = [span for span in away(page, from_us, page[-1].at_us, longest_us(services.config)) if not _counted(state, span)]
+    new = [
+        span for span in away(page, from_us, page[-1].at_us, longest_us(services.config)) if not _counted(state, span)
+    ]
     for span in new:
         command = RecordGap(from_us=span.from_us, to_us=span.to_us, source=GapSource.PROBER)
         receipt = await services.engine.notices.ask(

@@ -8,11 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.catalogue.board.entries import BoardEntry, EntryKind
+from engine.catalogue.board.entries import BoardEntry, EntryKind, group_of
 from engine.rules.publicity.shown import record_digest
 from engine.rules.publicity.visibility import PublicNotice, public_notice
 from engine.values import InstantUs, NoticeId
-from gateway.board.asking import group_of
 from gateway.services import Services
 
 _TRADITIONAL: Final = re.compile("[\u1800-\u18af]")

@@ -59,6 +59,12 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self.board_answers = Counter(
+            "ortoo_board_answers",
+            "Answers of the board: made, kept (rendered before), not_modified.",
+            ["how"],
+            registry=registry,
+        )
         self.logins = Counter("ortoo_logins", "Logins by outcome.", ["outcome"], registry=registry)
         self.loop_lag_seconds = Histogram(
             "ortoo_event_loop_lag_seconds", "How late the event loop wakes up.", buckets=SECONDS, registry=registry

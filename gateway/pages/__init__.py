@@ -9,6 +9,9 @@ from gateway.pages import (
     account,
     achievements,
     bank,
+    board,
+    board_evidence,
+    board_feeds,
     calendar,
     catalogue,
     console,
@@ -26,6 +29,7 @@ from gateway.pages import (
     parties,
     review,
     room,
+    wall,
 )
 from gateway.pages.rendering import page, static_file
 
@@ -50,6 +54,10 @@ def add_pages(app: web.Application) -> None:
         listing_desk,
         listings,
         calendar,
+        board,
+        board_evidence,
+        board_feeds,
+        wall,
         hall,
         lot,
         room,

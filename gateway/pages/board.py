@@ -12,7 +12,8 @@ from typing import Any, Final
 import segno
 from aiohttp import web
 
-from engine.catalogue.board.entries import BoardEntry, EntryKind
+from engine.catalogue.board.entries import GROUPS, KINDS, BoardEntry, EntryKind, group_of
+from engine.catalogue.codes.payment_modes import PAYMENT_MODES
 from engine.catalogue.codes.regions import PREFECTURES, REGIONS, full_name
 from engine.rules.achievement.record import Mode
 from engine.rules.publicity.shown import record_bytes, record_digest
@@ -20,10 +21,11 @@ from engine.rules.publicity.visibility import PublicNotice, public_notice
 from engine.rules.words import parse
 from engine.values import InstantUs, NoticeId, is_listing_id, is_lot_id, is_notice_id
 from gateway.board.answers import Rendered
-from gateway.board.asking import GROUPS, KINDS, BoardAsked, language_asked, read_board
 from gateway.board.availability import period_of
+from gateway.board.differing import changed_fields
 from gateway.board.showing import mongolian, path_of, row_of, rows_of
 from gateway.errors import Code, Refused
+from gateway.pages.board_asking import BoardAsked, language_asked, read_board
 from gateway.pages.rendering import render
 from gateway.services import SERVICES, Services
 
@@ -185,9 +187,7 @@ def places(language: str) -> list[tuple[str, str, list[tuple[str, str]]]]:
     ]
 
 
-async def _notice(
-    services: Services, notice_id: NoticeId, language: str, asked: BoardAsked
-) -> tuple[str, int | None]:
+async def _notice(services: Services, notice_id: NoticeId, language: str, asked: BoardAsked) -> tuple[str, int | None]:
     notice = await find_notice(services, notice_id)
     path = f"/board/notices/{notice_id}"
     entry = await services.board.read(f"{EntryKind.NOTICE.value}/{notice_id}")
@@ -199,8 +199,12 @@ async def _notice(
         notice=notice,
         digest=record_digest(notice),
         permanent=f"{services.config.public_address}{path}",
+        objection_path=f"/notices/{notice_id}/objection",
         availability=await period_of(services, notice),
         seller="" if entry is None else entry.seller,
+        group=group_of(notice.phase),
+        versions=[(version, changed_fields(version.changes)) for version in reversed(notice.versions)],
+        payment_modes=PAYMENT_MODES,
     )
     return text, None
 

@@ -7,10 +7,10 @@ from typing import Final
 from aiohttp import web
 
 from engine.rules.publicity.shown import record_digest
-from gateway.board.asking import read_board
 from gateway.board.availability import contents, day_rows, longest_us, period_of
 from gateway.errors import Code, Refused
 from gateway.pages.board import MINUTE_US, answer_page, find_notice, notice_asked, render_board
+from gateway.pages.board_asking import read_board
 from gateway.services import SERVICES
 
 HOLES_SHOWN: Final = 100

@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.catalogue.board.entries import EntryKind
+from engine.catalogue.board.entries import KINDS, EntryKind
 from engine.rules.publicity.shown import record_digest
 from engine.values import NoticeId, is_notice_id
 from gateway.board.answers import Rendered
-from gateway.board.asking import KINDS, BoardAsked, language_asked, read_board
-from gateway.board.feeds import FeedPage, atom, json_feed, newest
 from gateway.board.showing import row_of, rows_of
 from gateway.errors import Code, Refused
 from gateway.pages.board import HTML, find_notice, render_board
+from gateway.pages.board_asking import BoardAsked, language_asked, read_board
+from gateway.pages.board_feed_documents import FeedPage, atom, json_feed, newest
 from gateway.pages.i18n import translate
 from gateway.pages.rendering import STATIC
 from gateway.services import SERVICES, Services
@@ -87,8 +87,16 @@ async def show_embedding(request: web.Request) -> web.Response:
 def framed(services: Services) -> dict[str, str]:
     """Return the headers of a page that other sites may frame: it has no script, no form and no cookie to be tricked out of."""
     ancestors = " ".join(services.config.embed_ancestors) or "'none'"
-    policy = f"default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
-    return {"Content-Security-Policy": policy, "Cross-Origin-Resource-Policy": "cross-origin"}
+    policy = (
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        f"frame-ancestors {ancestors}",
+    )
+    return {"Content-Security-Policy": "; ".join(policy), "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
 async def _feed(request: web.Request, path: str, write: Callable[[FeedPage], bytes], content_type: str) -> web.Response:
@@ -117,9 +125,7 @@ async def _feed(request: web.Request, path: str, write: Callable[[FeedPage], byt
             body=write(feed), content_type=content_type, modified_us=updated_us if still else None, headers=OPEN
         )
 
-    return await services.board_answers.answer(
-        request, f"{language} {asked.address(path, after=asked.after)}", make
-    )
+    return await services.board_answers.answer(request, f"{language} {asked.address(path, after=asked.after)}", make)
 
 
 def _narrowed(asked: BoardAsked) -> BoardAsked:

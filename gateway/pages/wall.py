@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.catalogue.board.entries import BoardEntry, EntryKind
+from engine.catalogue.board.entries import GROUPS, KINDS, READABLE, BoardEntry, EntryKind
 from engine.catalogue.hall import HallLot, Sort
 from gateway import formatting
 from gateway.board.answers import Rendered
-from gateway.board.asking import GROUPS, KINDS, language_asked
 from gateway.board.showing import Row, rows_of
 from gateway.pages.board import HTML
+from gateway.pages.board_asking import language_asked
 from gateway.pages.code_names import region_name
 from gateway.pages.codes import field_name
 from gateway.pages.i18n import catalogue
@@ -29,7 +29,7 @@ FRESH_US: Final = 2_000_000
 TURN_S: Final = range(4, 601)
 TURN_DEFAULT_S: Final = 14
 _SHOWN_PHASES: Final = ("open", "limited", "paused", "interrupted", "scheduled")
-_TEXTS: Final = ("wall.", "phase.")
+_TEXTS: Final = ("wall.", "phase.", "catalogue.mode.")
 
 
 async def show_wall(request: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ async def show_wall_data(request: web.Request) -> web.Response:
 
 async def wall_data(services: Services, language: str) -> dict[str, Any]:
     """Return what a wall shows now."""
-    running = await services.board.standing(EntryKind.NOTICE, (*GROUPS["running"], *GROUPS["objected"]), NOTICES)
+    running = await services.board.standing(EntryKind.NOTICE, READABLE, NOTICES)
     found = await services.hall.search(phases=_SHOWN_PHASES, sort=Sort.ENDING, limit=SESSIONS)
     counts = await services.board.counts()
     return {

@@ -19,6 +19,7 @@ from typing import Final
 import asyncpg
 
 from engine.catalogue.availability.sightings import QUERIES
+from engine.catalogue.board.entries import READABLE
 from engine.catalogue.board.index import RUNNING_MAX
 from engine.journal.codec import request_digest
 from engine.journal.streams import SITE
@@ -30,7 +31,6 @@ from engine.runtime.rulebook import PROBE_RULES
 from engine.runtime.writer import FencedOut, WriterLimits
 from engine.values import PROBE_SHARDS, NoticeId
 from gateway.accounts.model import UNREACHABLE
-from gateway.board.asking import GROUPS
 from gateway.probing.looking import Seen, Target
 
 WAITING_MAX: Final = 500
@@ -38,8 +38,6 @@ WAITING_MAX: Final = 500
 BODIES_MAX: Final = 500
 AGAIN_S: Final = 2.0
 KEEP_S: Final = 1.0
-READABLE: Final = (*GROUPS["running"], *GROUPS["objected"])
-"""States in which the page must be there: the period runs, or stands still for an objection."""
 ACTOR: Final = "prober"
 
 log = logging.getLogger(__name__)

@@ -66,6 +66,7 @@ def test_the_protocol_lists_every_code():
 def test_every_code_of_http_is_documented_by_an_endpoint_or_belongs_to_pages():
     of_pages = {
         Code.TOO_MANY_CONNECTIONS, Code.METHOD_NOT_ALLOWED, Code.REGISTRATION_CLOSED, Code.NAME_TAKEN,
+        Reject.ROUND_UNFIT,  # only the prober sends rounds, and not over HTTP
     }  # fmt: skip
     # Their endpoints land with the pages of notices.
     later = {code.value for code in NOTICE_CODES} - all_refusals()

@@ -23,6 +23,21 @@ from tests.gateway.conftest import HERE, Person, Town
 
 # a: anonymous, b: bidder, s: seller, o: operator, v: supervisor; then the scope of tokens, `-` where none opens it.
 REVIEWED = """
+GET    /board                            absov -
+GET    /board/notices/{notice}           absov -
+GET    /board/notices/{notice}/record.json absov -
+GET    /board/notices/{notice}/qr.svg    absov -
+GET    /board/notices/{notice}/availability absov -
+GET    /board/shown/{digest}             absov -
+GET    /board/deals/lots/{lot}           absov -
+GET    /board/deals/listings/{listing}/{no} absov -
+GET    /board/feed.atom                  absov -
+GET    /board/feed.json                  absov -
+GET    /board/widget                     absov -
+GET    /board/widget.js                  absov -
+GET    /board/embed                      absov -
+GET    /wall                             absov -
+GET    /board/wall.json                  absov -
 GET    /console/listings                 bs    -
 POST   /console/listings                 bs    -
 GET    /console/listings/drafts/{id}/{step} bs    -

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -10,6 +10,9 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct
 
+from engine.rules.publicity.shown import record_digest
+from engine.rules.publicity.state import NoticeState
+from engine.rules.publicity.visibility import public_notice
 from engine.rules.results import PublicResult
 from engine.rules.words import joined, terms_of
 from engine.values import InstantUs
@@ -27,6 +30,29 @@ class EntryKind(StrEnum):
 
 
 DEALS: Final = (EntryKind.AUCTION, EntryKind.LISTING)
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "notice": (EntryKind.NOTICE.value,),
+    "deal": tuple(kind.value for kind in DEALS),
+}
+"""Kinds as a reader chooses them."""
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "running": ("published",),
+    "objected": ("objected", "sustained", "approval", "returned", "approved"),
+    "ended": ("clean", "certified", "deal", "contract", "archived"),
+    "withdrawn": ("withdrawn", "terminated"),
+    "struck": ("struck",),
+    "signed": ("signed",),
+    "defaulted": ("defaulted",),
+}
+"""States as the board sorts them. `objected`: the period stands still, up to the publication of a revision."""
+READABLE: Final = (*GROUPS["running"], *GROUPS["objected"])
+"""States in which the page must be there: the period runs, or stands still."""
+_GROUP_OF: Final = {state: group for group, states in GROUPS.items() for state in states}
+
+
+def group_of(state: str) -> str:
+    """Return the group that a state is sorted under."""
+    return _GROUP_OF[state]
 
 
 class BoardEntry(Struct, frozen=True, kw_only=True):
@@ -88,9 +114,35 @@ def entry_of_result(result: PublicResult, kind: EntryKind, seq: int, at_us: Inst
     )  # fmt: skip
 
 
+def entry_of_notice(state: NoticeState) -> BoardEntry | None:
+    """Return a notice as a line of the board; None if it was never published. What moves by itself (day n) is not in it."""
+    notice = public_notice(state, state.last_at_us)
+    if notice is None or state.first_published_at_us is None:
+        return None
+    return BoardEntry(
+        entry=f"{EntryKind.NOTICE.value}/{state.notice_id}", kind=EntryKind.NOTICE.value, subject=state.notice_id,
+        seq=state.seq, state=notice.phase, title_zh=notice.title_zh, title_en=notice.title_en, title_mn=notice.title_mn,
+        seller=state.seller_id, seller_zh=notice.seller_name_zh, seller_en=notice.seller_name_en, field=notice.field,
+        region=notice.region, way="agreement", mode="" if notice.mode is None else notice.mode.value,
+        price=int(notice.price), base_price=None, valuation=None, currency=notice.currency, exponent=notice.exponent,
+        buyer="" if notice.buyer is None else notice.buyer.name_zh or notice.buyer.name_en,
+        published_at_us=state.first_published_at_us, ends_at_us=notice.ends_at_us, certain=notice.certain,
+        paused=notice.stands_still_since_us is not None, objections=len(notice.objections), version=notice.version_no,
+        digest=record_digest(notice), changed_at_us=state.last_at_us, demonstration=notice.demonstration,
+    )  # fmt: skip
+
+
 def row_of(entry: BoardEntry, more_words: Iterable[str] = ()) -> tuple[object, ...]:
     """Return the stored row; titles, seller and id can be found by words, and what else is given."""
-    texts = (entry.title_zh, entry.title_en, entry.title_mn, entry.seller_zh, entry.seller_en, entry.subject, *more_words)
+    texts = (
+        entry.title_zh,
+        entry.title_en,
+        entry.title_mn,
+        entry.seller_zh,
+        entry.seller_en,
+        entry.subject,
+        *more_words,
+    )
     folded = joined(texts)
     values = [_decimal(getattr(entry, name)) if name in _AMOUNTS else getattr(entry, name) for name in _STORED]
     return (*values, sorted(terms_of(folded)), folded)

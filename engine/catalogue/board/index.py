@@ -13,15 +13,33 @@ import msgspec
 
 from engine.bus.local import Change, LotChange
 from engine.calendar import Calendar
-from engine.catalogue.board.entries import BoardEntry, EntryKind, entry_of_result, entry_of_row, row_of
+from engine.catalogue.board.entries import (
+    BoardEntry,
+    EntryKind,
+    entry_of_notice,
+    entry_of_result,
+    entry_of_row,
+    row_of,
+)
 from engine.journal.follower import Connection, Follower, Page
 from engine.journal.queries import load_queries
-from engine.journal.streams import LISTINGS, LOTS, StreamKind
+from engine.journal.streams import LISTINGS, LOTS, NOTICES, StreamKind
 from engine.rules.auction.state import LotState
 from engine.rules.listing.state import ListingState
+from engine.rules.publicity.state import NoticeState
 from engine.rules.results import listing_results, lot_result
 from engine.rules.words import Query
-from engine.values import LISTING_SHARDS, SHARDS, ListingId, LotId, shard_of, shard_of_listing
+from engine.values import (
+    LISTING_SHARDS,
+    NOTICE_SHARDS,
+    SHARDS,
+    ListingId,
+    LotId,
+    NoticeId,
+    shard_of,
+    shard_of_listing,
+    shard_of_notice,
+)
 
 PAGE_MAX: Final = 100
 RUNNING_MAX: Final = 5_000
@@ -49,13 +67,16 @@ class Board:
         calendar: Callable[[], Calendar],
         lots: Callable[[LotId], Awaitable[LotState | None]],
         listings: Callable[[ListingId], Awaitable[ListingState | None]],
+        notices: Callable[[NoticeId], Awaitable[NoticeState | None]],
     ) -> None:
         self._pool = pool
         self._calendar = calendar
         self._lots = lots
         self._listings = listings
+        self._notices = notices
         self.lots = Follower(pool, "board-lots", range(SHARDS), self._lot_rows, self._write, Page.TOUCHED)
         self.listings = Follower(pool, "board-listings", LISTING_SHARDS, self._listing_rows, self._write, Page.TOUCHED)
+        self.notices = Follower(pool, "board-notices", NOTICE_SHARDS, self._notice_rows, self._write, Page.TOUCHED)
 
     def lots_changed(self, changes: Sequence[LotChange]) -> None:
         """Listener of the engine: something happened to these lots."""
@@ -64,6 +85,15 @@ class Board:
     def listings_changed(self, changes: Sequence[Change[Any, Any]]) -> None:
         """Listener of the engine: something happened to these listings."""
         self.listings.notice({shard_of_listing(ListingId(change.subject_id)) for change in changes})
+
+    def notices_changed(self, changes: Sequence[Change[Any, Any]]) -> None:
+        """Listener of the engine: something happened to these notices."""
+        self.notices.notice({shard_of_notice(NoticeId(change.subject_id)) for change in changes})
+
+    async def catch_up(self) -> None:
+        """Take what was committed before; the board is complete when it returns."""
+        for follower in (self.lots, self.listings, self.notices):
+            await follower.catch_up()
 
     async def search(
         self,
@@ -156,6 +186,10 @@ class Board:
             for result in listing_results(state, self._calendar())
         ]
 
+    async def _notice_rows(self, page: Sequence[asyncpg.Record]) -> list[BoardEntry]:
+        states = await _states(page, NOTICES, self._notices)
+        return [entry for state in states if (entry := entry_of_notice(state)) is not None]
+
     async def mongolian_titles(self, achievement_ids: Sequence[str]) -> dict[str, str]:
         """Return the titles in Mongolian of those achievements that have one in their public version."""
         rows = await self._pool.fetch(_QUERIES["mongolian_titles"], list(achievement_ids)) if achievement_ids else []
@@ -168,7 +202,9 @@ class Board:
             await connection.execute(_QUERIES["touch"])
 
 
-async def _states(page: Sequence[asyncpg.Record], kind: StreamKind, load: Callable[[Any], Awaitable[S | None]]) -> list[S]:
+async def _states(
+    page: Sequence[asyncpg.Record], kind: StreamKind, load: Callable[[Any], Awaitable[S | None]]
+) -> list[S]:
     ids = [kind.subject(row["stream"]) for row in page if row["stream"].startswith(kind.prefix)]
     return [state for one in ids if (state := await load(one)) is not None]
 

@@ -1,4 +1,5 @@
 -- name: upsert
+-- Feeds go by changed_at_us: it moves only with what the public sees.
 INSERT INTO board_entry (entry, kind, subject, seq, state, title_zh, title_en, title_mn, seller, seller_zh, seller_en, field, region,
     way, mode, price, base_price, valuation, currency, exponent, buyer, published_at_us, ends_at_us, certain, paused, objections,
     version, digest, changed_at_us, demonstration, terms, folded)
@@ -7,7 +8,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 ON CONFLICT (entry) DO UPDATE SET seq = $4, state = $5, title_zh = $6, title_en = $7, title_mn = $8, seller_zh = $10, seller_en = $11,
     field = $12, region = $13, way = $14, mode = $15, price = $16, base_price = $17, valuation = $18, buyer = $21,
     published_at_us = $22, ends_at_us = $23, certain = $24, paused = $25, objections = $26, version = $27, digest = $28,
-    changed_at_us = $29, terms = $31, folded = $32
+    changed_at_us = CASE WHEN (board_entry.state, board_entry.version, board_entry.digest, board_entry.paused, board_entry.objections,
+        board_entry.ends_at_us) IS DISTINCT FROM ($5, $27, $28, $25, $26, $23) THEN $29 ELSE board_entry.changed_at_us END, terms = $31, folded = $32
 WHERE board_entry.seq < $4;
 
 -- name: touch

@@ -45,6 +45,10 @@ WHERE e.shard = ANY($1::smallint[]) AND e.type = 'notice.submitted' AND NOT EXIS
 )
 ORDER BY e.stream;
 
+-- name: live_probes
+-- The prober's one stream, once it has begun; it never ends.
+SELECT stream FROM event WHERE shard = ANY($1::smallint[]) AND stream = 'probe/site' LIMIT 1;
+
 -- name: snapshots
 SELECT stream, state, digest FROM lot_snapshot WHERE stream = ANY($1::text[]) AND shape = $2;
 
@@ -99,7 +103,7 @@ SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2 O
 
 -- name: shard_heads
 -- The newest record of every shard that has one.
-SELECT s.shard, h.seq, h.digest FROM generate_series(0, 79) AS s(shard)
+SELECT s.shard, h.seq, h.digest FROM generate_series(0, 80) AS s(shard)
 CROSS JOIN LATERAL (SELECT seq, digest FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h
 ORDER BY s.shard;
 

@@ -16,7 +16,7 @@ from engine.canonical import canonical_bytes
 from engine.rules.publicity.visibility import PublicNotice
 
 SHOWN: Final = (
-    "notice", "round_no", "version_no", "published_at_us", "days", "title_zh", "title_en", "title_mn", "abstract_zh", "abstract_en",
+    "notice", "round_no", "version_no", "days", "title_zh", "title_en", "title_mn", "abstract_zh", "abstract_en",
     "seller_name_zh", "seller_name_en", "field", "region", "price", "currency", "exponent", "confidential", "limited", "achievement",
     "achievement_version", "mode", "scope_zh", "scope_en", "buyer", "completers", "basis", "payment", "public_files", "related", "ties",
     "unit_place", "objections_to", "demonstration",
@@ -28,7 +28,7 @@ RECORD_VERSION: Final = "ortoo/notice-record/v1"
 def record_bytes(notice: PublicNotice) -> bytes:
     """Return the canonical JSON of the record."""
     plain: dict[str, Any] = {name: msgspec.to_builtins(getattr(notice, name)) for name in SHOWN}
-    return canonical_bytes({"record": RECORD_VERSION, **_texts(plain)})
+    return canonical_bytes({"record": RECORD_VERSION, "published_at_us": notice.versions[-1].at_us, **_texts(plain)})
 
 
 def record_digest(notice: PublicNotice) -> str:

@@ -65,7 +65,7 @@ function noticeView(see) {
           <div class="notice-slide__price"><dt>${t("wall.price")}</dt><dd>${money(notice.price, notice)}</dd></div>
           <div><dt>${t("wall.seller")}</dt><dd>${pick(see, notice.seller_zh, notice.seller_en)}</dd></div>
           <div><dt>${t("wall.buyer")}</dt><dd>${notice.buyer || t("wall.not_shown")}</dd></div>
-          <div><dt>${t("wall.mode")}</dt><dd>${notice.mode ? t(`wall.mode.${notice.mode}`) : t("wall.not_shown")}</dd></div>
+          <div><dt>${t("wall.mode")}</dt><dd>${notice.mode ? t(`catalogue.mode.${notice.mode}`) : t("wall.not_shown")}</dd></div>
         </dl>
       </div>
       ${mn?.script === "vertical" ? html`<p class="mn-vertical notice-slide__mn" lang=${mn.lang}>${mn.text}</p>` : nothing}

@@ -53,7 +53,7 @@ def atom(page: FeedPage) -> bytes:
     _add(author, "name", translate(page.language, "brand.name"))
     for row in page.rows:
         _entry(feed, page, row)
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(feed, encoding="utf-8")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(feed, encoding="unicode")}'.encode()
 
 
 def json_feed(page: FeedPage) -> bytes:
@@ -132,7 +132,7 @@ def summary_of(row: Row, language: str) -> str:
     parts = [
         _pick(entry.seller_zh, entry.seller_en, language),
         formatting.money(entry.price, entry.exponent, entry.currency),
-        translate(language, f"board.mode.{entry.mode}") if entry.mode else "",
+        translate(language, f"catalogue.mode.{entry.mode}") if entry.mode else "",
         region_name(entry.region, language),
         translate(language, f"board.group.{row.group}"),
         period_text(row, language),
@@ -151,7 +151,11 @@ def period_text(row: Row, language: str) -> str:
         )
     if row.group == "objected":
         return translate(language, "board.stands_still", days=notice.days_left)
-    return "" if notice.ends_at_us is None else translate(language, "board.ended_at", at=formatting.until(notice.ends_at_us))
+    return (
+        ""
+        if notice.ends_at_us is None
+        else translate(language, "board.ended_at", at=formatting.until(notice.ends_at_us))
+    )
 
 
 def newest(rows: Sequence[Row], otherwise_us: int) -> int:

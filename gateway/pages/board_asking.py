@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,35 +10,15 @@ from aiohttp import web
 from msgspec import Struct
 
 from engine.calendar import end_of, parse_day, start_of
-from engine.catalogue.board.entries import DEALS, EntryKind
+from engine.catalogue.board.entries import GROUPS, KINDS
 from engine.catalogue.board.index import FOR_EVER_US, region_pattern
 from engine.catalogue.codes.fields import FIELDS
 from engine.rules.achievement.record import Mode
 from engine.rules.words import QUERY_MAX
 from gateway.pages.i18n import LOCALES, language_of
 
-GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "running": ("published",),
-    "objected": ("objected", "sustained", "approval", "returned", "approved"),
-    "ended": ("clean", "certified", "deal", "contract", "archived"),
-    "withdrawn": ("withdrawn", "terminated"),
-    "struck": ("struck",),
-    "signed": ("signed",),
-    "defaulted": ("defaulted",),
-}
-"""States as the board sorts them. `objected`: the period stands still, up to the publication of a revision."""
-_GROUP_OF: Final = {state: group for group, states in GROUPS.items() for state in states}
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "notice": (EntryKind.NOTICE.value,),
-    "deal": tuple(kind.value for kind in DEALS),
-}
 _SELLER: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 AFTER_MAX: Final = 100
-
-
-def group_of(state: str) -> str:
-    """Return the group that a state is sorted under."""
-    return _GROUP_OF[state]
 
 
 def language_asked(request: web.Request) -> str:
