@@ -7,6 +7,7 @@ digest of the record that the prober fetches the digest of what everybody read.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from typing import Any, Final
 
 import segno
@@ -77,10 +78,9 @@ async def show_code(request: web.Request) -> web.Response:
     async def make() -> Rendered:
         await find_notice(services, notice_id)
         code = segno.make_qr(f"{services.config.public_address}/board/notices/{notice_id}", error="m")
-        return Rendered(
-            body=code.svg_inline(scale=4, border=2, light="#fff", omitsize=True, svgns=True).encode(),
-            content_type="image/svg+xml",
-        )
+        drawn = BytesIO()
+        code.save(drawn, kind="svg", scale=4, border=2, light="#fff", omitsize=True)
+        return Rendered(body=drawn.getvalue(), content_type="image/svg+xml")
 
     return await services.board_answers.answer(request, request.path, make)
 

@@ -25,7 +25,9 @@ async def say(services: Services, notice: str, command: c.NoticeCommand, actor: 
     )  # fmt: skip
 
 
-async def publish(services: Services, notice: str, *, seller: PartyId = SELLER, more_terms: Any = None, **more: Any) -> NoticeState:
+async def publish(
+    services: Services, notice: str, *, seller: PartyId = SELLER, more_terms: Any = None, **more: Any
+) -> NoticeState:
     """Publish a notice: a transfer for 800,000 yuan, one body approves; return its state when the board shows it."""
     declared = (Declaration(role=DeclarerRole.APPLICANT, who="account-li"),)
     named = content(**more).completers

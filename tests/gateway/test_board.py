@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from hashlib import sha256
-
-from engine.rules.publicity import commands as c
-from engine.rules.publicity.commands import Ground
 from gateway.services import Services
 from tests.gateway.conftest import Town
-from tests.gateway.noticed import accepted, publish, say
+from tests.gateway.noticed import publish
 
 HOSTILE = '"><script>alert(1)</script>{{7*7}}]]>\u202e&amp;'
 

@@ -16,7 +16,7 @@
 export const NOTICES_MOST = 200;
 export const SESSIONS_MOST = 60;
 export const DEALS_MOST = 30;
-export const SESSIONS_A_PAGE = 5;
+export const SESSIONS_A_PAGE = 4;
 export const DEALS_A_PAGE = 4;
 export const FRESH_MS = 60_000;
 /** Older than this is shown as such; a wall that says nothing of its age would be believed. */

@@ -84,6 +84,7 @@ function noticeView(see) {
 }
 
 function dayText({ t }, notice) {
+  if (notice.day_no === 0 && notice.group === "running") return html`<strong class="notice-slide__today">${t("wall.published_today")}</strong>`;
   return html`<span>${t("wall.day")}</span><strong>${notice.day_no}</strong><span>${t("wall.of_days", { days: notice.days })}</span>`;
 }
 
