@@ -46,9 +46,9 @@ class Reader:
         rows = await self._pool.fetch(QUERIES["contents"], lot_stream(lot_id), CHAIN_MAX)
         return [row["content"] for row in rows]
 
-    async def commands_of(self, actor: str, before_us: int, limit: int) -> list[Record]:
-        """Return what a party did, newest first, before an instant."""
-        rows = await self._pool.fetch(QUERIES["commands_of_actor"], actor, before_us, min(limit, PAGE_MAX))
+    async def commands_of(self, actor: str, before_us: int, limit: int, stream: str = "") -> list[Record]:
+        """Return what a party did, newest first, before an instant; with `stream` only there and in its group (`stream.N`)."""
+        rows = await self._pool.fetch(QUERIES["commands_of_actor"], actor, before_us, min(limit, PAGE_MAX), stream)
         return [record_of(row) for row in rows]
 
     async def shard_page(self, shard: int, after_seq: int, limit: int = PAGE_MAX) -> list[Record]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from gateway.agencies import deposit_of, deposits_of
 from gateway.deposits import acting, showing
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
@@ -27,7 +28,7 @@ async def show_mine(request: web.Request) -> web.Response:
     """GET /me/deposits."""
     services, caller = request.app[SERVICES], request[CALLER]
     after = request.query.get("after", "")[:64]
-    found = await services.settling.deposits.of_party(caller.party_id, after, A_PAGE + 1)
+    found = await deposits_of(services, caller, after, A_PAGE + 1)
     more = found[A_PAGE - 1].id if len(found) > A_PAGE else None
     titles = await titles_of(services, found)
     return page(request, "deposits/mine.html", deposits=found[:A_PAGE], more=more, titles=titles, **words())
@@ -89,7 +90,7 @@ def words() -> dict[str, Any]:
 
 
 async def _own(request: web.Request) -> Deposit:
-    deposit = await request.app[SERVICES].settling.deposits.own(request.match_info["id"], request[CALLER].party_id)
+    deposit = await deposit_of(request.app[SERVICES], request[CALLER], request.match_info["id"])
     if deposit is None:
         raise Refused(Code.NOT_FOUND)
     return deposit
@@ -102,6 +103,7 @@ async def _one_page(request: web.Request, deposit: Deposit, refused: Refused | N
     return page(
         request, "deposits/one.html", 200 if refused is None else 422, deposit=deposit, refused=refused,
         titles=await titles_of(services, [deposit]), steps=showing.steps_of(history), now_us=services.now_us,
+        own=deposit.party_id == request[CALLER].party_id,
         holder=config.escrow_holder, bank=config.escrow_bank,
         **words(),
     )  # fmt: skip

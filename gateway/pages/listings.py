@@ -15,6 +15,7 @@ from engine.rules.listing.state import IntentPhase, ListingState
 from engine.rules.listing.terms import OfferedMode, SaleWay
 from engine.rules.listing.visibility import buyers_listing, public_listing, staff_listing
 from engine.values import CNY, parse_amount
+from gateway.agencies import agencies
 from gateway.errors import Code, Refused
 from gateway.http.api import listing_wishes as w
 from gateway.http.api import listings as api
@@ -26,6 +27,7 @@ from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
 from gateway.pages.listing_words import price_words, sentences
 from gateway.pages.rendering import page, see_other
+from gateway.parties.names import names_of
 from gateway.permissions import BIDDERS
 from gateway.services import SERVICES, Services
 
@@ -85,7 +87,8 @@ async def show_own(request: web.Request) -> web.Response:
     """GET /me/listings: applications, deals and the watch list, each with what comes next."""
     services, caller = request.app[SERVICES], request[CALLER]
     own = await api.own(Call(services, caller, origin_of(request), request.match_info))
-    return page(request, "listings/own.html", own=own, now_us=services.now_us)
+    principals = await names_of(services, [principal for _, principal in agencies(caller)])
+    return page(request, "listings/own.html", own=own, principals=principals, now_us=services.now_us)
 
 
 async def _one_page(

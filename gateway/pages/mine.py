@@ -14,6 +14,7 @@ from engine.journal.records import LOT_STREAM, Record, lot_of
 from engine.rules.auction.events import BidAccepted, BidRejected
 from engine.values import LotId, is_lot_id
 from gateway.accounts.model import Scope
+from gateway.agencies import records_of
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, origin_of
 from gateway.pages.rendering import page, see_other
@@ -28,13 +29,13 @@ async def show_bids(request: web.Request) -> web.Response:
     services, caller = request.app[SERVICES], request[CALLER]
     before = request.query.get("before", "")
     before_us = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else LATEST_US
-    records = await services.reader.commands_of(caller.party_id, before_us, BIDS_A_PAGE)
+    records = await records_of(services, caller, before_us, BIDS_A_PAGE)
     bids = [bid for record in records if (bid := _own_bid(record)) is not None]
     lots = await services.hall.by_id(sorted({bid["lot"] for bid in bids}))
     leads = {}
     for lot_id in lots:
         state = services.engine.state(lot_id)
-        leads[lot_id] = state is not None and caller.party_id in (state.winner, state.leader)
+        leads[lot_id] = state is not None and caller.party_on(lot_id) in (state.winner, state.leader)
     more = records[-1].at_us if len(records) == BIDS_A_PAGE else None
     return page(request, "my_bids.html", bids=bids, lots=lots, leads=leads, more=more)
 

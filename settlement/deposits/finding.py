@@ -96,9 +96,9 @@ class Finding:
         )
         return [deposit_of(row) for row in rows]
 
-    async def of_party(self, party_id: str, after: str = "", limit: int = 50) -> list[Deposit]:
-        """Return a page of a party's deposits, by id."""
-        rows = await self._pool.fetch(QUERIES["of_party"], party_id, after, max(1, min(limit, PAGE_MAX)))
+    async def of_party(self, party_id: str, after: str = "", limit: int = 50, subject: str = "") -> list[Deposit]:
+        """Return a page of a party's deposits, by id; with `subject` only those for it."""
+        rows = await self._pool.fetch(QUERIES["of_party"], party_id, after, max(1, min(limit, PAGE_MAX)), subject)
         return [deposit_of(row) for row in rows]
 
     async def of_subject(self, subject: str, after: str = "", limit: int = 50) -> list[Deposit]:

@@ -35,7 +35,7 @@ SELECT body FROM deposit WHERE state = 'required' AND (amount_fen - received_fen
 ORDER BY (id = ANY($2::text[]) OR virtual_account = ANY($2::text[])) DESC, due_at_us, id LIMIT $3;
 
 -- name: of_party
-SELECT body FROM deposit WHERE party = $1 AND id > $2 ORDER BY id LIMIT $3;
+SELECT body FROM deposit WHERE party = $1 AND id > $2 AND ($4 = '' OR subject = $4) ORDER BY id LIMIT $3;
 
 -- name: of_subject
 SELECT body FROM deposit WHERE subject = $1 AND id > $2 ORDER BY id LIMIT $3;

@@ -208,6 +208,11 @@ async def test_an_agent_bids_for_his_principal_until_the_authorisation_is_taken_
         assert said["t"] == "accepted", said
         state = fair.services.engine.state(LotId(lot))
         assert state is not None and state.leader == principal.account.party
+        code, deposit = state.codes[principal.account.party], f"{fair.name}.1"
+        await fair.services.listings.catch_up()
+        await sees_the_principals_matters(agent, deposit, said["seq"], lot)
+        for stranger in (late, rival):
+            await sees_nothing_of(stranger, deposit, said["seq"], lot)
         named = {"login": agent.account.login, "subject": fair.name, "ended": True}
         assert (await principal.post(f"{ME}/agents", named))[0] == 200
         while (closed := await room.receive()).type is not WSMsgType.CLOSE:
@@ -215,6 +220,36 @@ async def test_an_agent_bids_for_his_principal_until_the_authorisation_is_taken_
         assert closed.data == SESSION_ENDED, "the authorisation is gone, so is the line"
     bid = wish(amount=str(PRICE + 1_000_000))
     assert (await agent.post(f"/api/v1/lots/{lot}/bids", bid))[1]["code"] == Reject.NOT_ADMITTED
+    await sees_nothing_of(agent, deposit, said["seq"], lot)
+    assert (await principal.get(f"/api/v1/me/deposits/{deposit}"))[0] == 200
+
+
+async def sees_the_principals_matters(agent: Person, deposit: str, seq: int, lot: str) -> None:
+    """An agent reads his principal's application, deposit, bids and receipts, marked as such; he appeals nothing for him."""
+    _, own = await agent.get("/api/v1/me/listings")
+    assert [(row["listing"], row["intent_no"]) for row in own["intents"]] == [(deposit.partition(".")[0], 1)]
+    status, text = await html(agent, "/me/listings")
+    assert status == 200 and "代理" in text
+    _, mine = await agent.get("/api/v1/me/deposits")
+    assert [one["id"] for one in mine["deposits"]] == [deposit]
+    for path in ("/me/deposits", f"/me/deposits/{deposit}", f"/receipts/{lot}/{seq}"):
+        assert (await html(agent, path))[0] == 200, path
+    status, text = await html(agent, "/me/bids")
+    assert f"/receipts/{lot}/{seq}" in text
+    assert (await agent.post(f"/api/v1/me/deposits/{deposit}/appeal", {"text": "for him"}))[1]["code"] == Code.NOT_FOUND
+
+
+async def sees_nothing_of(stranger: Person, deposit: str, seq: int, lot: str) -> None:
+    listing = deposit.partition(".")[0]
+    for path in ("/api/v1/me/listings", "/api/v1/me/deposits", "/api/v1/me/bids"):
+        _, answer = await stranger.get(path)
+        assert f'"{deposit}"' not in str(answer) and not [
+            row for row in answer.get("intents", []) if (row["listing"], row["intent_no"]) == (listing, 1)
+        ], path
+    assert (await stranger.get(f"/api/v1/me/deposits/{deposit}"))[0] == 404
+    for path in (f"/me/deposits/{deposit}", f"/receipts/{lot}/{seq}"):
+        assert (await html(stranger, path))[0] == 404, path
+    assert f"/receipts/{lot}/{seq}" not in (await html(stranger, "/me/bids"))[1]
 
 
 async def test_a_relative_of_staff_does_not_buy_and_a_related_party_is_marked(town: Town) -> None:

@@ -140,18 +140,20 @@ class ListingIndex:
         """Return the applications to a seller's listings that stand in these phases."""
         return await self._intents("intents_of_seller", seller_id, [phase.value for phase in phases], QUEUE_MAX)
 
-    async def intents_of_buyer(self, buyer_id: PartyId, before_us: int | None = None) -> list[IntentRow]:
-        """Return a buyer's applications, newest first."""
-        return await self._intents("intents_of_buyer", buyer_id, before_us, PAGE_MAX)
+    async def intents_of_buyer(
+        self, buyer_id: PartyId, before_us: int | None = None, listing: str = ""
+    ) -> list[IntentRow]:
+        """Return a buyer's applications, newest first; with `listing` only those to it."""
+        return await self._intents("intents_of_buyer", buyer_id, before_us, PAGE_MAX, listing)
 
     async def deals_in_phases(self, phases: Sequence[DealPhase]) -> list[DealRow]:
         """Return the deals that stand in these phases, soonest signature first."""
         rows = await self._pool.fetch(_QUERIES["deals_in_phases"], [phase.value for phase in phases], QUEUE_MAX)
         return [_deal_row(row) for row in rows]
 
-    async def deals_of(self, party_id: PartyId) -> list[DealRow]:
-        """Return a party's deals on either side, newest first."""
-        return [_deal_row(row) for row in await self._pool.fetch(_QUERIES["deals_of"], party_id, PAGE_MAX)]
+    async def deals_of(self, party_id: PartyId, listing: str = "") -> list[DealRow]:
+        """Return a party's deals on either side, newest first; with `listing` only those of it."""
+        return [_deal_row(row) for row in await self._pool.fetch(_QUERIES["deals_of"], party_id, PAGE_MAX, listing)]
 
     async def watch(self, party_id: PartyId, listing_id: ListingId, now_us: int) -> bool:
         """Put a listing on a party's watch list; False if the list is full."""

@@ -65,7 +65,7 @@ WHERE i.seller_id = $1 AND i.phase = ANY($2::text[]) ORDER BY i.since_us LIMIT $
 
 -- name: intents_of_buyer
 SELECT i.*, l.title_zh, l.title_en, l.phase AS listing_phase, l.ends_at_us, l.lot FROM listing_intent_row i JOIN listing_row l USING (listing)
-WHERE i.buyer_id = $1 AND ($2::bigint IS NULL OR i.registered_at_us < $2) ORDER BY i.registered_at_us DESC LIMIT $3;
+WHERE i.buyer_id = $1 AND ($2::bigint IS NULL OR i.registered_at_us < $2) AND ($4 = '' OR i.listing = $4) ORDER BY i.registered_at_us DESC LIMIT $3;
 
 -- name: deals_in_phases
 SELECT d.*, l.title_zh, l.title_en FROM listing_deal_row d JOIN listing_row l USING (listing)
@@ -73,7 +73,7 @@ WHERE d.phase = ANY($1::text[]) ORDER BY d.sign_by_us LIMIT $2;
 
 -- name: deals_of
 SELECT d.*, l.title_zh, l.title_en FROM listing_deal_row d JOIN listing_row l USING (listing)
-WHERE d.buyer_id = $1 OR d.seller_id = $1 ORDER BY d.struck_at_us DESC LIMIT $2;
+WHERE (d.buyer_id = $1 OR d.seller_id = $1) AND ($3 = '' OR d.listing = $3) ORDER BY d.struck_at_us DESC LIMIT $2;
 
 -- name: watch
 INSERT INTO listing_watch (party, listing, since_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;

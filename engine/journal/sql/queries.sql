@@ -99,7 +99,8 @@ SELECT content FROM event WHERE stream = $1 ORDER BY stream_seq LIMIT $2;
 
 -- name: commands_of_actor
 -- A bidder's own recorded commands, newest first.
-SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2 ORDER BY at_us DESC LIMIT $3;
+SELECT * FROM event WHERE actor = $1 AND command_id IS NOT NULL AND at_us < $2
+    AND ($4 = '' OR stream = $4 OR starts_with(stream, $4 || '.')) ORDER BY at_us DESC LIMIT $3;
 
 -- name: shard_heads
 -- The newest record of every shard that has one.

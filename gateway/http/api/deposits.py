@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 from pydantic import Field, StringConstraints
 
+from gateway.agencies import deposit_of, deposits_of
 from gateway.deposits import acting
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call
@@ -183,14 +184,14 @@ class ReissueWish(Wish):
 
 async def own(call: Call, query: DepositsQuery) -> DepositsView:
     """One's own deposits."""
-    found = await call.services.settling.deposits.of_party(call.caller.party_id, query.after, query.limit + 1)
+    found = await deposits_of(call.services, call.caller, query.after, query.limit + 1)
     more = found[query.limit - 1].id if len(found) > query.limit else None
     return DepositsView([deposit_view(deposit) for deposit in found[: query.limit]], more)
 
 
 async def own_one(call: Call) -> DepositView:
     """One of one's own deposits; anybody else's is not there."""
-    deposit = await call.services.settling.deposits.own(call.path["id"], call.caller.party_id)
+    deposit = await deposit_of(call.services, call.caller, call.path["id"])
     if deposit is None:
         raise Refused(Code.NOT_FOUND)
     return deposit_view(deposit)

@@ -18,6 +18,7 @@ from engine.rules.listing.visibility import buyers_listing, public_listing, sell
 from engine.rules.rejections import Reject
 from engine.values import Amount, ListingId, PartyId, is_listing_id
 from gateway.accounts.model import MemberRole
+from gateway.agencies import deals_of, intents_of
 from gateway.errors import Code, Refused
 from gateway.http.api import listing_wishes as w
 from gateway.http.api.calls import Call, RefusedByEngine, id_text
@@ -79,12 +80,12 @@ def view_of(call: Call, state: ListingState) -> ListingView:
 
 
 async def own(call: Call) -> OwnListingsView:
-    """What the caller's party lists, applies for, has dealt and watches."""
+    """What the caller's party lists, applies for, has dealt and watches; an agent's principals stand with it while he acts."""
     index, party_id = call.services.listings, call.caller.party_id
     return OwnListingsView(
         listings=await index.of_seller(party_id),
-        intents=await index.intents_of_buyer(party_id),
-        deals=await index.deals_of(party_id),
+        intents=await intents_of(call.services, call.caller),
+        deals=await deals_of(call.services, call.caller),
         watched=await index.watched(party_id),
     )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from engine.evidence.receipts import receipt_document, receipt_of
 from engine.journal.digests import first_digest
 from engine.journal.records import LOT_STREAM, lot_stream
+from gateway.agencies import records_of
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call
 from gateway.http.api.views import DoneView, MeView, NewTokenView, OwnCommandsView, TokensView, own_command_view
@@ -25,7 +26,7 @@ async def me(call: Call) -> MeView:
 
 async def commands(call: Call, query: CommandsQuery) -> OwnCommandsView:
     """What the caller did on lots, newest first."""
-    records = await call.services.reader.commands_of(call.caller.party_id, query.before_us, query.limit)
+    records = await records_of(call.services, call.caller, query.before_us, query.limit)
     views = [
         own_command_view(receipt_of(record), str(UUID(bytes=record.command_id)))
         for record in records
