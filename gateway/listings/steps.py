@@ -8,8 +8,10 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from engine.catalogue.codes.listing_rules import listing_rules
+from engine.rules.auction.terms import Admission
 from engine.rules.listing.terms import OfferedMode, ReleaseClock, SaleWay
 from engine.values import CNY, parse_amount
+from gateway.formatting import read_local
 from gateway.http.api.listing_wishes import ListedWish, ListingTermsWish
 
 HOUR_US: Final = 3_600_000_000
@@ -30,7 +32,7 @@ class Step(NamedTuple):
 STEPS: Final = (
     Step("offer", ("mode",)),
     Step("way", ("way", "seats")),
-    Step("price", ("price", "offers", "withdrawal_cost")),
+    Step("price", ("price", "offers", "admission", "withdrawal_cost")),
     Step("period", ("days", "cycle_days", "cycles"), (SaleWay.DISCLOSED.value,)),
     Step(
         "bidding", ("bidding", "step_yuan", "free_hours", "cycle_seconds", "open_hours", "always_bid"),
@@ -59,15 +61,24 @@ def defaults() -> dict[str, str]:
     return {
         "mode": OfferedMode.TRANSFER.value, "way": SaleWay.DISCLOSED.value, "seats": "1",
         "days": str(listing_rules().disclosure_working_days), "cycle_days": "5", "cycles": "2", "bidding": "dynamic",
-        "step_yuan": "10000", "free_hours": "24", "cycle_seconds": "120", "open_hours": "24", "deposit": "share",
-        "share_percent": "10", "release": ReleaseClock.WORKING_DAYS_3.value, "payment": "ONE_TIME", "withdrawal_cost": "0",
+        "admission": Admission.APPROVED.value, "step_yuan": "10000", "free_hours": "24", "cycle_seconds": "120",
+        "open_hours": "24", "deposit": "share", "share_percent": "10", "release": ReleaseClock.WORKING_DAYS_3.value,
+        "payment": "ONE_TIME", "withdrawal_cost": "0",
     }  # fmt: skip
 
 
 def steps_for(form: Mapping[str, str], state_owned: bool) -> list[Step]:
     """Return the steps that this listing needs, in order: nothing is asked that the answers before have settled."""
     way = form.get("way", "")
-    return [step for step in STEPS if (not step.ways or way in step.ways) and (step.name != "asset" or state_owned)]
+    unasked = set() if state_owned else {"asset"}
+    if _is_open(form):
+        unasked.add("deposit")
+    return [step for step in STEPS if (not step.ways or way in step.ways) and step.name not in unasked]
+
+
+def _is_open(form: Mapping[str, str]) -> bool:
+    """Tell whether everybody may take a posted price without applying."""
+    return form.get("way") == SaleWay.POSTED.value and form.get("admission") == Admission.OPEN.value
 
 
 def merged(form: Mapping[str, str], step: Step, typed: Mapping[str, Any]) -> dict[str, str]:
@@ -122,10 +133,12 @@ def _terms(reader: _Reader, state_owned: bool) -> dict[str, Any]:
                 "valued_at_us": reader.day("valued_on"),
                 "approval_no": reader.text("approval_no")[:200],
             }
-    if way != SaleWay.OPEN_LICENCE.value:
-        wish["deposit"] = _deposit(reader)
-    else:
+    if way == SaleWay.OPEN_LICENCE.value:
         wish["open_licence_statement_no"] = reader.text("statement_no")[:200]
+    elif _is_open(reader.form):
+        wish["admission"] = Admission.OPEN.value
+    else:
+        wish["deposit"] = _deposit(reader)
     return wish
 
 
@@ -196,8 +209,6 @@ class _Reader:
         return None if not self.text("seats") else self.number("seats", 1, 100_000)
 
     def day(self, name: str) -> int:
-        from gateway.formatting import read_local
-
         at_us = read_local(f"{self.text(name)}T00:00")
         if at_us is None:
             self.wrong[name] = "day"

@@ -13,6 +13,7 @@ from engine.catalogue.codes.listing_rules import ListingRules, listing_rules
 from engine.rules.achievement.checking import Stage, problems
 from engine.rules.achievement.record import Mode
 from engine.rules.achievement.rights import foreign_blocked, rights_block
+from engine.rules.auction.terms import Admission
 from engine.rules.listing import terms as lt
 from engine.rules.listing.commands import ListedSubject
 from engine.rules.rejections import Reject
@@ -43,19 +44,23 @@ async def listed_version(services: Services, owner: PartyId, achievement_id: str
     return version
 
 
-def listing_terms(wish: ListingTermsWish, version: Version, code_seed: int) -> lt.ListingTerms:
+def listing_terms(
+    wish: ListingTermsWish, version: Version, code_seed: int, *, failed_before: bool = False
+) -> lt.ListingTerms:
     """Return the terms to record.
 
     Args:
         wish: What the institution chose.
         version: The achievement as published.
         code_seed: Where bidder codes start; 0 for the digest of what the client meant.
+        failed_before: A disclosure at the same valuation found no buyer: a state asset's price may start below it.
     """
     rules = listing_rules()
     price = None if wish.list_price is None else Amount(int(wish.list_price))
     return lt.ListingTerms(
         mode=wish.mode,
         way=wish.way,
+        admission=Admission.OPEN if wish.way is lt.SaleWay.OPEN_LICENCE else wish.admission,
         list_price=price,
         currency=wish.currency_terms(),
         disclosure_working_days=wish.disclosure_working_days,
@@ -70,7 +75,9 @@ def listing_terms(wish: ListingTermsWish, version: Version, code_seed: int) -> l
         offers=None if wish.offers is None else wish.offers.terms(),
         open_licence=_open_licence(wish, rules),
         foreign_blocked=foreign_blocked(version.record),
-        state_asset=None if wish.state_asset is None else _state_asset(wish.state_asset, price, rules),
+        state_asset=None
+        if wish.state_asset is None
+        else _state_asset(wish.state_asset, price, rules, first=not failed_before),
         withdrawal_cost=Amount(int(wish.withdrawal_cost)),
         sign_working_days=wish.sign_working_days,
         suspension_max_us=DurationUs(rules.suspension_max_days * DAY_US),
@@ -119,12 +126,13 @@ def _open_licence(wish: ListingTermsWish, rules: ListingRules) -> lt.OpenLicence
     )
 
 
-def _state_asset(wish: StateAssetWish, price: Amount | None, rules: ListingRules) -> lt.StateAsset:
+def _state_asset(wish: StateAssetWish, price: Amount | None, rules: ListingRules, *, first: bool) -> lt.StateAsset:
     return lt.StateAsset(
         valuation=Amount(int(wish.valuation)),
         valuation_no=wish.valuation_no,
         valued_at_us=InstantUs(wish.valued_at_us),
         floor_bps=rules.state_asset_floor_bps,
+        first_at_valuation=first,
         least_working_days=rules.least_working_days(price or Amount(0)),
         only_price_changed_working_days=rules.only_price_changed_working_days,
         least_cycle_working_days=rules.least_extension_cycle_working_days,

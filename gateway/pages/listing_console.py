@@ -13,10 +13,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from engine.calendar import civil_of, period_end
-from engine.catalogue.achievements.versions import AchievementId
+from engine.catalogue.achievements.versions import AchievementId, Version
 from engine.catalogue.codes.listing_rules import listing_rules, sources
 from engine.money_words import in_chinese, in_english
 from engine.rules.listing.state import ListingPhase, ListingState
+from engine.rules.listing.terms import OfferedMode, SaleWay
 from engine.rules.listing.terms_checking import listing_terms_problems
 from engine.rules.listing.visibility import sellers_listing
 from engine.values import CNY, InstantUs, parse_amount
@@ -31,15 +32,20 @@ from gateway.http.commands import outcome_of
 from gateway.listings import steps
 from gateway.listings.asking import find_visible, is_seller
 from gateway.listings.drafts import ListingDraft
-from gateway.listings.terms import listed_version, listing_terms
+from gateway.listings.problems import all_shown
+from gateway.listings.standing import must_be_listable
+from gateway.listings.terms import listed_version
 from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
 from gateway.pages.listing_words import price_words, sentences
 from gateway.pages.rendering import page, see_other
+from gateway.pages.typed import command_id, digits, must_be_digits, reason_of, yuan
 from gateway.parties.names import names_of
 from gateway.services import SERVICES
 
 ACHIEVEMENTS_SHOWN: Final = 50
+ASKED_TWICE: Final = frozenset({"withdraw", "accept_offer"})
+"""A withdrawal may cost, an accepted offer is a contract (民法典 art. 483)."""
 
 
 async def show_mine(request: web.Request) -> web.Response:
@@ -51,7 +57,7 @@ async def show_mine(request: web.Request) -> web.Response:
     return page(
         request, "listing_console/mine.html", listings=listings,
         drafts=await services.listing_drafts.of_party(caller.party_id),
-        titles={one.id: one.record.title_zh for one in published}, published=published, now_us=services.now_us,
+        titles={one.id: (one.record.title_zh, one.record.title_en) for one in published}, published=published, now_us=services.now_us,
     )  # fmt: skip
 
 
@@ -72,8 +78,7 @@ async def begin(request: web.Request) -> web.Response:
     if version is None or version.owner != caller.party_id:
         raise Refused(Code.NOT_FOUND)
     answers["defects_zh"] = version.record.defects
-    if version.record.modes:
-        answers["mode"] = version.record.modes[0].value
+    answers["mode"] = _modes(version)[0]
     draft_id = await services.listing_drafts.create(caller.party_id, caller.login_id, achievement, answers, listing)
     if draft_id is None:
         raise Refused(Code.CONFLICT)
@@ -123,7 +128,8 @@ async def act_on_one(request: web.Request) -> web.Response:
     if act not in _ACTS:
         raise Refused(Code.MALFORMED, fields="act")
     typed = {name: str(value) for name, value in form.items() if isinstance(value, str)}
-    if act == "withdraw" and form.get("sure") != "1":
+    if act in ASKED_TWICE and form.get("sure") != "1":
+        must_be_digits(typed)
         return await _one_page(request, state, None, {**typed, "ask": act})
     path = {**request.match_info, **({"no": typed["no"]} if typed.get("no", "").isdigit() else {})}
     try:
@@ -156,9 +162,9 @@ async def _step_page(
     return page(
         request, "listing_console/step.html", status, draft=draft, form=form, wrong=wrong, notice=notice, step=step,
         names=names, place=names.index(step.name) if step.name in names else 0, last_day=last_day, certain=certain,
-        title=version.record.title_zh if version else "", cap_bps=listing_rules().deposit_cap_bps,
+        title=(version.record.title_zh, version.record.title_en) if version else ("", ""), cap_bps=listing_rules().deposit_cap_bps,
         cap_source=sources()["deposit_cap_bps"].source, price_words=words,
-        modes=[mode.value for mode in version.record.modes] if version and version.record.modes else ["TRANSFER", "PLAIN"],
+        modes=_modes(version), ways=_ways(form.get("mode", "")),
     )  # fmt: skip
 
 
@@ -168,19 +174,28 @@ async def _check_page(request: web.Request, draft: ListingDraft, problem: Proble
     read, said, found, price = steps.read(draft.form, state_owned), [], [], ""
     version = await services.achievements.public(AchievementId(draft.achievement))
     if read.terms is not None and version is not None:
-        terms = listing_terms(read.terms, version, 0)
+        call = Call(services, caller, origin_of(request), {})
+        terms = await api.recorded_terms(call, caller.party_id, version, read.terms, read.notice, 0)
         said, found = sentences(terms, language), listing_terms_problems(terms)
         price = price_words(terms, terms.list_price, language)
-        try:
-            await listed_version(services, caller.party_id, draft.achievement, read.terms.mode)
-        except Refused as refused:
-            found += str(refused.data.get("problems", refused.code.value)).split("; ")
+        for check in (
+            listed_version(services, caller.party_id, draft.achievement, read.terms.mode),
+            must_be_listable(services, caller.party_id, terms, version.id, draft.listing),
+        ):
+            try:
+                await check
+            except Refused as refused:
+                found += str(refused.data.get("problems", "")).split("; ")
+    names = [one.name for one in steps.steps_for(draft.form, state_owned)]
+    if problem is not None and problem.data.get("problems"):
+        found += str(problem.data["problems"]).split("; ")
     places = {field: step.name for step in steps.STEPS for field in step.fields}
     return page(
         request, "listing_console/check.html", 200 if problem is None else 422, draft=draft, version=version,
-        sentences=said, problems=found, wrong={field: places.get(field, "offer") for field in read.wrong}, price=price,
-        problem=problem, names=[one.name for one in steps.steps_for(draft.form, state_owned)], notice=read.notice,
-        may_release=caller.may_as(MemberRole.APPROVER), command_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{draft.id}/{draft.version}")),
+        sentences=said, problems=all_shown([one for one in found if one], names), price=price, problem=problem,
+        wrong={field: places.get(field, "offer") for field in read.wrong}, names=names, notice=read.notice,
+        may_release=caller.may_as(MemberRole.APPROVER),
+        command_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{draft.id}/{draft.version}")),
     )  # fmt: skip
 
 
@@ -242,6 +257,18 @@ async def _own(request: web.Request) -> ListingState:
     return state
 
 
+def _modes(version: Version | None) -> list[str]:
+    """Return what an achievement may be listed as, in the order of its record."""
+    said = [mode.value for mode in version.record.modes] if version is not None else []
+    return [mode for mode in said if mode in set(OfferedMode)] or [OfferedMode.TRANSFER.value, OfferedMode.PLAIN.value]
+
+
+def _ways(mode: str) -> list[str]:
+    """Return the ways of sale of a mode: an open licence has its own."""
+    is_open = mode == OfferedMode.OPEN.value
+    return [way.value for way in SaleWay if (way is SaleWay.OPEN_LICENCE) == is_open]
+
+
 async def _state_owned(request: web.Request) -> bool:
     """Tell whether the seller is a state-owned enterprise: then valuation and floors are asked for (32号令)."""
     party = await request.app[SERVICES].parties.read(request[CALLER].party_id)
@@ -255,65 +282,44 @@ def _step(request: web.Request) -> steps.Step:
     return step
 
 
-def _id(typed: dict[str, str]) -> uuid.UUID:
-    try:
-        return uuid.UUID(typed.get("command_id", ""))
-    except ValueError:
-        return uuid.uuid4()
-
-
-def _yuan(typed: dict[str, str], name: str) -> str:
-    amount = parse_amount(typed.get(name, "").strip().replace(",", "").replace("，", "").removeprefix("¥"), CNY)
-    if amount is None:
-        raise Refused(Code.MALFORMED, fields=name)
-    return str(amount)
-
-
-def _reason(typed: dict[str, str]) -> str:
-    reason = typed.get("reason", "").strip()[:500]
-    if not reason:
-        raise Refused(Code.MALFORMED, fields="reason")
-    return reason
-
-
 async def _price(call: Call, typed: dict[str, str]) -> Any:
     wish = w.PriceWish(
-        id=_id(typed),
-        reason=_reason(typed),
-        price=_yuan(typed, "price"),
+        id=command_id(typed),
+        reason=reason_of(typed),
+        price=yuan(typed, "price"),
         approval_no=typed.get("approval_no", "")[:200],
     )
     return await api.change_price(call, wish)
 
 
 async def _withdraw(call: Call, typed: dict[str, str]) -> Any:
-    return await api.withdraw(call, ReasonWish(id=_id(typed), reason=_reason(typed)))
+    return await api.withdraw(call, ReasonWish(id=command_id(typed), reason=reason_of(typed)))
 
 
 def _answer(agrees: bool) -> Callable[[Call, dict[str, str]], Awaitable[Any]]:
     async def send(call: Call, typed: dict[str, str]) -> Any:
-        reason = "" if agrees else _reason(typed)
-        return await api.answer_intent(call, w.AnswerWish(id=_id(typed), agrees=agrees, reason=reason))
+        reason = "" if agrees else reason_of(typed)
+        return await api.answer_intent(call, w.AnswerWish(id=command_id(typed), agrees=agrees, reason=reason))
 
     return send
 
 
 async def _accept_offer(call: Call, typed: dict[str, str]) -> Any:
-    return await api.accept_offer(call, w.OfferAnswerWish(id=_id(typed), amount=typed.get("amount", "0")))
+    return await api.accept_offer(call, w.OfferAnswerWish(id=command_id(typed), amount=digits(typed, "amount")))
 
 
 async def _reject_offer(call: Call, typed: dict[str, str]) -> Any:
-    return await api.reject_offer(call, w.OfferAnswerWish(id=_id(typed), reason=typed.get("reason", "")[:500]))
+    return await api.reject_offer(call, w.OfferAnswerWish(id=command_id(typed), reason=typed.get("reason", "")[:500]))
 
 
 async def _counter_offer(call: Call, typed: dict[str, str]) -> Any:
-    return await api.counter_offer(call, w.OfferWish(id=_id(typed), amount=_yuan(typed, "counter")))
+    return await api.counter_offer(call, w.OfferWish(id=command_id(typed), amount=yuan(typed, "counter")))
 
 
 def _taking(paid: bool) -> Callable[[Call, dict[str, str]], Awaitable[Any]]:
     async def send(call: Call, typed: dict[str, str]) -> Any:
-        reason = "" if paid else _reason(typed)
-        return await api.confirm_taking(call, w.TakingAnswerWish(id=_id(typed), paid=paid, reason=reason))
+        reason = "" if paid else reason_of(typed)
+        return await api.confirm_taking(call, w.TakingAnswerWish(id=command_id(typed), paid=paid, reason=reason))
 
     return send
 

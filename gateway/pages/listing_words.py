@@ -6,6 +6,7 @@ from engine.money_words import in_chinese, in_english
 from engine.rules.auction.terms import Admission, FixedIncrement, LadderIncrement, PercentIncrement
 from engine.rules.listing import terms as lt
 from engine.rules.listing.deposits import deposit_for
+from engine.rules.listing.terms_checking import floor_of
 from engine.values import Amount
 from gateway.formatting import duration, money
 from gateway.pages.i18n import translate
@@ -50,7 +51,8 @@ def _offer(terms: lt.ListingTerms, language: str) -> list[str]:
 
 def _way(terms: lt.ListingTerms, language: str) -> list[str]:
     if terms.way is not lt.SaleWay.DISCLOSED:
-        said = [translate(language, f"terms.way.{terms.way.value}")]
+        taken = "_open" if terms.way is lt.SaleWay.POSTED and terms.admission is Admission.OPEN else ""
+        said = [translate(language, f"terms.way.{terms.way.value}{taken}")]
     else:
         said = [translate(language, "terms.way.disclosed", days=terms.disclosure_working_days)]
         if terms.extension is None:
@@ -128,6 +130,6 @@ def _after(terms: lt.ListingTerms, language: str) -> list[str]:
         cost = price_words(terms, terms.withdrawal_cost, language)
         said.append(translate(language, "terms.withdrawal", cost=cost))
     if terms.state_asset is not None:
-        floor = terms.state_asset.valuation * terms.state_asset.floor_bps // lt.ALL_BPS
-        said.append(translate(language, "terms.state_asset", floor=price_words(terms, Amount(floor), language)))
+        floor = price_words(terms, floor_of(terms.state_asset), language)
+        said.append(translate(language, "terms.state_asset", floor=floor))
     return said

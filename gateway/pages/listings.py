@@ -14,7 +14,6 @@ from engine.rules.listing.public_history import public_event
 from engine.rules.listing.state import IntentPhase, ListingState
 from engine.rules.listing.terms import OfferedMode, SaleWay
 from engine.rules.listing.visibility import buyers_listing, public_listing, staff_listing
-from engine.values import CNY, parse_amount
 from gateway.agencies import agencies
 from gateway.errors import Code, Refused
 from gateway.http.api import listing_wishes as w
@@ -27,6 +26,7 @@ from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
 from gateway.pages.listing_words import price_words, sentences
 from gateway.pages.rendering import page, see_other
+from gateway.pages.typed import command_id, digits, must_be_digits, optional_yuan, yuan
 from gateway.parties.names import names_of
 from gateway.permissions import BIDDERS
 from gateway.services import SERVICES, Services
@@ -34,6 +34,8 @@ from gateway.services import SERVICES, Services
 A_PAGE: Final = 20
 TAIL: Final = 300
 SHOWN_PHASES: Final = ("listed", "bidding", "deciding", "deal", "signed", "ended", "suspended")
+ASKED_TWICE: Final = frozenset({"take", "withdraw_intent", "accept_counter"})
+"""What makes or ends something at once."""
 STEPPER: Final = ("under_review", "seller_asked", "deposit_due", "admitted")
 """The way of an application, as the buyer sees it."""
 
@@ -69,7 +71,8 @@ async def act_on_one(request: web.Request) -> web.Response:
     if act not in _ACTS:
         raise Refused(Code.MALFORMED, fields="act")
     typed = {name: str(value) for name, value in form.items() if isinstance(value, str)}
-    if act in ("take", "withdraw_intent", "accept_counter") and form.get("sure") != "1":
+    if act in ASKED_TWICE and form.get("sure") != "1":
+        must_be_digits(typed)
         return await _one_page(request, state, None, {**typed, "ask": act})
     path = {**request.match_info, **({"no": typed["no"]} if typed.get("no", "").isdigit() else {})}
     try:
@@ -159,65 +162,47 @@ async def _missing(request: web.Request, state: ListingState, party_id: Any) -> 
     return found
 
 
-def _id(typed: dict[str, str]) -> uuid.UUID:
-    try:
-        return uuid.UUID(typed.get("command_id", ""))
-    except ValueError:
-        return uuid.uuid4()
-
-
-def _yuan(typed: dict[str, str], name: str, *, optional: bool = False) -> str | None:
-    text = typed.get(name, "").strip().replace(",", "").replace("，", "").removeprefix("¥")
-    if not text and optional:
-        return None
-    amount = parse_amount(text, CNY)
-    if amount is None:
-        raise Refused(Code.MALFORMED, fields=name)
-    return str(amount)
-
-
 async def _apply(call: Call, typed: dict[str, str]) -> Any:
     wish = w.IntentWish(
-        id=_id(typed), quote=_yuan(typed, "quote", optional=True), statement=typed.get("statement", "")[:4_000],
+        id=command_id(typed), quote=optional_yuan(typed, "quote"), statement=typed.get("statement", "")[:4_000],
         related=typed.get("related", "")[:200],
     )  # fmt: skip
     return await api.register_intent(call, wish)
 
 
 async def _correct(call: Call, typed: dict[str, str]) -> Any:
-    quote = _yuan(typed, "quote", optional=True)
+    quote = optional_yuan(typed, "quote")
     return await api.correct_intent(
-        call, w.CorrectionWish(id=_id(typed), quote=quote, statement=typed.get("statement", "")[:4_000])
+        call, w.CorrectionWish(id=command_id(typed), quote=quote, statement=typed.get("statement", "")[:4_000])
     )
 
 
 async def _withdraw(call: Call, typed: dict[str, str]) -> Any:
-    return await api.withdraw_intent(call, w.StepBackWish(id=_id(typed)))
+    return await api.withdraw_intent(call, w.StepBackWish(id=command_id(typed)))
 
 
 async def _take(call: Call, typed: dict[str, str]) -> Any:
-    return await api.take(call, w.TakeWish(id=_id(typed), price=_digits(typed, "price")))
+    return await api.take(call, w.TakeWish(id=command_id(typed), price=digits(typed, "price")))
 
 
 async def _notify(call: Call, typed: dict[str, str]) -> Any:
     proof = typed.get("payment_proof", "").strip()[:200]
     if not proof:
         raise Refused(Code.MALFORMED, fields="payment_proof")
-    return await api.notify_taking(call, w.TakingWish(id=_id(typed), payment_proof=proof))
+    return await api.notify_taking(call, w.TakingWish(id=command_id(typed), payment_proof=proof))
 
 
 async def _offer(call: Call, typed: dict[str, str]) -> Any:
-    amount = _yuan(typed, "amount")
-    assert amount is not None, "it is not optional"
-    return await api.make_offer(call, w.OfferWish(id=_id(typed), amount=amount))
+    amount = yuan(typed, "amount")
+    return await api.make_offer(call, w.OfferWish(id=command_id(typed), amount=amount))
 
 
 async def _withdraw_offer(call: Call, typed: dict[str, str]) -> Any:
-    return await api.withdraw_offer(call, w.StepBackWish(id=_id(typed)))
+    return await api.withdraw_offer(call, w.StepBackWish(id=command_id(typed)))
 
 
 async def _accept_counter(call: Call, typed: dict[str, str]) -> Any:
-    return await api.accept_counter(call, w.OfferAnswerWish(id=_id(typed), amount=_digits(typed, "amount")))
+    return await api.accept_counter(call, w.OfferAnswerWish(id=command_id(typed), amount=digits(typed, "amount")))
 
 
 async def _watch(call: Call, _typed: dict[str, str]) -> Any:
@@ -226,13 +211,6 @@ async def _watch(call: Call, _typed: dict[str, str]) -> Any:
 
 async def _unwatch(call: Call, _typed: dict[str, str]) -> Any:
     return await api.unwatch(call)
-
-
-def _digits(typed: dict[str, str], name: str) -> str:
-    text = typed.get(name, "")
-    if not text.isascii() or not text.isdigit() or len(text) > 31:
-        raise Refused(Code.MALFORMED, fields=name)
-    return str(int(text))
 
 
 _ACTS: Final[dict[str, Callable[[Call, dict[str, str]], Awaitable[Any]]]] = {

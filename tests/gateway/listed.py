@@ -66,11 +66,11 @@ async def register_verified(services: Services, account: Account, bank_account: 
     return said.name_zh
 
 
-async def release_achievement(services: Services, account: Account, *modes: Mode) -> str:
+async def release_achievement(services: Services, account: Account, *modes: Mode, **changes: Any) -> str:
     """Publish a whole record of the account's party, to be offered in these modes."""
     store = services.achievements
     caller = (await services.accounts.by_ids([account.id]))[account.id]
-    one = await store.create(caller.party, account.id, replace(WHOLE, modes=modes) if modes else WHOLE)
+    one = await store.create(caller.party, account.id, replace(WHOLE, modes=modes or WHOLE.modes, **changes))
     for act, actors in (
         (Act.SUBMIT, frozenset({Actor.APPLICANT, Actor.APPROVER})),
         (Act.RELEASE, frozenset({Actor.APPLICANT, Actor.APPROVER})),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from engine.rules.auction.terms import Admission
 from engine.rules.listing import commands as c
 from engine.rules.listing import terms as lt
 from engine.rules.listing.state import ListingPhase
@@ -145,6 +146,10 @@ class ListingTermsWish(Wish):
 
     mode: lt.OfferedMode
     way: lt.SaleWay
+    admission: Literal[Admission.OPEN, Admission.APPROVED] = Field(
+        Admission.APPROVED,
+        description="OPEN: everybody allowed to trade takes or offers without applying; posted prices only.",
+    )
     list_price: Digits | None
     currency: CurrencyWish = CurrencyWish()
     disclosure_working_days: WorkingDays = 0

@@ -10,13 +10,15 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from engine.catalogue.achievements.versions import Version
 from engine.evidence.receipts import Outcome, Receipt
 from engine.journal.codec import request_digest
 from engine.rules.listing import commands as c
 from engine.rules.listing.state import DealPhase, IntentPhase, ListingPhase, ListingState
+from engine.rules.listing.terms import ListingTerms
 from engine.rules.listing.visibility import buyers_listing, public_listing, sellers_listing, staff_listing
 from engine.rules.rejections import Reject
-from engine.values import Amount, ListingId, PartyId, is_listing_id
+from engine.values import Amount, InstantUs, ListingId, PartyId, is_listing_id
 from gateway.accounts.model import MemberRole
 from gateway.agencies import deals_of, intents_of
 from gateway.errors import Code, Refused
@@ -36,6 +38,7 @@ from gateway.http.api.wishes import ReasonWish
 from gateway.http.commands import outcome_of
 from gateway.listings.asking import VERBS, ask_listing, find_listing, find_visible, is_seller
 from gateway.listings.buyers import buyer_of, must_be_verified
+from gateway.listings.standing import failed_before, must_be_listable, must_not_be_offered_twice
 from gateway.listings.terms import SEEDS, listed_subject, listed_version, listing_terms, without_seed
 
 
@@ -122,8 +125,10 @@ async def submit(call: Call, wish: w.SubmitListingWish) -> ListingCommandView:
     """Hand a listing in: an achievement of the caller's party, under terms that its record allows."""
     _must_be(call, MemberRole.APPROVER)
     await must_be_verified(call.services, call.caller)
-    version = await listed_version(call.services, call.caller.party_id, wish.achievement, wish.terms.mode)
-    terms = listing_terms(wish.terms, version, secrets.randbelow(SEEDS))
+    services, seller = call.services, call.caller.party_id
+    version = await listed_version(services, seller, wish.achievement, wish.terms.mode)
+    terms = await recorded_terms(call, seller, version, wish.terms, wish.notice, secrets.randbelow(SEEDS))
+    await must_be_listable(services, seller, terms, version.id, wish.listing)
     command = c.SubmitListing(terms=terms, subject=listed_subject(version, wish.notice), seller_id=call.caller.party_id)
     meant = c.SubmitListing(terms=without_seed(terms), subject=command.subject, seller_id=command.seller_id)
     return await _send(call, ListingId(wish.listing), command, wish.id, digest=request_digest(meant))
@@ -133,7 +138,9 @@ async def resubmit(call: Call, wish: w.ResubmitListingWish) -> ListingCommandVie
     """Hand a listing in again after correction."""
     state = await _as_seller(call)
     version = await listed_version(call.services, state.seller_id, state.subject.achievement_id, wish.terms.mode)
-    terms = listing_terms(wish.terms, version, state.terms.code_seed)
+    seed = state.terms.code_seed
+    terms = await recorded_terms(call, state.seller_id, version, wish.terms, wish.notice, seed)
+    await must_be_listable(call.services, state.seller_id, terms, version.id, state.listing_id)
     command = c.ResubmitListing(terms=terms, subject=listed_subject(version, wish.notice))
     return await _send(call, state.listing_id, command, wish.id)
 
@@ -142,8 +149,11 @@ async def revise(call: Call, wish: w.ReviseListingWish) -> ListingCommandView:
     """Change the content of a listing that runs; approved, and the period starts again."""
     state = await _as_seller(call)
     version = await listed_version(call.services, state.seller_id, state.subject.achievement_id, wish.terms.mode)
+    seed = state.terms.code_seed
+    terms = await recorded_terms(call, state.seller_id, version, wish.terms, wish.notice, seed)
+    await must_be_listable(call.services, state.seller_id, terms, version.id, state.listing_id)
     command = c.ReviseListing(
-        terms=listing_terms(wish.terms, version, state.terms.code_seed),
+        terms=terms,
         subject=listed_subject(version, wish.notice),
         reason=wish.reason,
         approval_no=wish.approval_no,
@@ -163,6 +173,7 @@ async def withdraw(call: Call, wish: ReasonWish) -> ListingCommandView:
 
 async def publish(call: Call, wish: w.PublishListingWish) -> ListingCommandView:
     """The form is in order: disclosure begins."""
+    await must_not_be_offered_twice(call.services, await find_listing(call.services, call.path["listing"]))
     return await _decide(call, c.PublishListing(), wish.id)
 
 
@@ -319,6 +330,18 @@ async def record_signing(call: Call, wish: w.SigningWish) -> ListingCommandView:
 async def record_default(call: Call, wish: w.DefaultWish) -> ListingCommandView:
     """Record that a side of a deal refused, after hearing both."""
     return await _decide(call, c.RecordDefault(deal_no=_number(call), side=wish.side, reason=wish.reason), wish.id)
+
+
+async def recorded_terms(
+    call: Call, seller: PartyId, version: Version, wish: w.ListingTermsWish, notice: w.ListedWish, seed: int
+) -> ListingTerms:
+    """Return the terms as they are recorded: a state asset that found no buyer at the same valuation may start below it."""
+    failed = False
+    if wish.state_asset is not None and is_listing_id(notice.relists):
+        previous = await call.services.engine.listings.load(ListingId(notice.relists))
+        now_us = InstantUs(call.services.now_us)
+        failed = failed_before(previous, seller, version.id, wish.state_asset.valuation_no, now_us)
+    return listing_terms(wish, version, seed, failed_before=failed)
 
 
 def _must_be(call: Call, role: MemberRole) -> None:
