@@ -12,6 +12,9 @@ FIELDS: Final[Mapping[str, tuple[str, str]]] = {code: (entry.zh, entry.en) for c
 REGIONS: Final[Mapping[str, tuple[str, str]]] = {entry.code: (entry.zh, entry.en) for entry in regions.PREFECTURES}
 """Names in Chinese and English of the 12 leagues and cities, which a lot is filed under."""
 
+REGION_TREE: Final = tuple((entry, regions.REGIONS.children(entry.code)) for entry in regions.PREFECTURES)
+"""The 12 leagues and cities, each with its banners, counties and zones."""
+
 
 def field_name(code: str, language: str) -> str:
     """Return the name of a technical field; the code itself if it is unknown."""

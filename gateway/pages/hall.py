@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from engine.catalogue.codes.regions import prefix_of
 from engine.catalogue.hall import HallPage, Sort
 from gateway.pages.i18n import COOKIE, LOCALES, language_of, translate
 from gateway.pages.rendering import own_path, page, see_other
@@ -38,7 +39,7 @@ async def show_hall(request: web.Request) -> web.Response:
     found: HallPage = await services.hall.search(
         words=chosen["q"],
         field=chosen["field"],
-        region=chosen["region"][:4],
+        region=prefix_of(chosen["region"]),
         phases=PHASES.get(chosen["phase"], () if narrowed else PHASES["bidding"] + PHASES["scheduled"]),
         sort=Sort(chosen["sort"]),
         after=query.get("after", "")[:100],

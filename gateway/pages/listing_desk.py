@@ -20,7 +20,7 @@ from engine.rules.listing.events import LISTING_WIRE_NAMES
 from engine.rules.listing.state import DealPhase, IntentPhase, ListingPhase, ListingState
 from engine.rules.listing.visibility import staff_listing
 from gateway.errors import Code, Refused
-from gateway.formatting import when
+from gateway.formatting import until
 from gateway.http.api import listing_wishes as w
 from gateway.http.api import listings as api
 from gateway.http.api.calls import Call, RefusedByEngine
@@ -50,14 +50,16 @@ class Problem(NamedTuple):
 async def show_queues(request: web.Request) -> web.Response:
     """GET /desk/listings."""
     services = request.app[SERVICES]
-    queues = await api.queues(_call(request))
+    queues, coming = await api.queues(_call(request)), await _coming(services)
+    rows = await services.listings.by_id(sorted({listing for _, dues in coming for _, _, listing in dues}))
     parties = [
         *(row.buyer_id for row in (*queues.to_review, *queues.disputed)),
         *(row.buyer_id for row in queues.to_sign),
     ]
     return page(
         request, "listing_desk/queues.html", queues=queues, names=await names_of(services, parties),
-        counts=await services.listings.count_by_phase(), now_us=services.now_us, coming=await _coming(services),
+        counts=await services.listings.count_by_phase(), now_us=services.now_us, coming=coming,
+        titles={name: (row.title_zh, row.title_en) for name, row in rows.items()},
     )  # fmt: skip
 
 
@@ -145,7 +147,7 @@ async def _coming(services: Services) -> list[tuple[str, list[tuple[int, str, st
         ]
     days: dict[str, list[tuple[int, str, str]]] = {}
     for due in sorted(found):
-        days.setdefault(when(due[0])[:10], []).append(due)
+        days.setdefault(until(due[0])[:10], []).append(due)
     return list(days.items())
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
+from engine.catalogue.codes.regions import prefix_of
 from engine.journal.codec import decode_event
 from engine.journal.streams import LISTINGS
 from engine.rules.listing.public_history import public_event
@@ -45,7 +46,7 @@ async def show_market(request: web.Request) -> web.Response:
     services, query = request.app[SERVICES], request.query
     chosen = {name: query.get(name, "")[:100] for name in ("words", "field", "region", "mode", "phase")}
     found = await services.listings.search(
-        words=chosen["words"], field=chosen["field"], region=chosen["region"],
+        words=chosen["words"], field=chosen["field"], region=prefix_of(chosen["region"]),
         mode=chosen["mode"] if chosen["mode"] in set(OfferedMode) else "",
         phases=[chosen["phase"]] if chosen["phase"] in SHOWN_PHASES else [],
         newest=query.get("sort") == "newest", after=query.get("after", "")[:80], limit=A_PAGE,
@@ -108,7 +109,7 @@ async def _one_page(
         request, "listings/one.html", 200 if problem is None else 409, state=state, seen=seen, mine=mine, intent=intent,
         problem=problem, typed=typed, sentences=sentences(state.terms, language),
         price=price_words(state.terms, state.price, language), history=await _history(services, state),
-        missing=await _missing(request, state, party_id), seller=is_seller(caller, state), stepper=STEPPER,
+        checklist=await _checklist(request, state, party_id, intent), seller=is_seller(caller, state), stepper=STEPPER,
         watching=party_id is not None and await services.listings.watches(caller.party_id, state.listing_id),
         command_id=typed.get("command_id") or str(uuid.uuid4()), now_us=services.now_us,
         posted=state.terms.way is SaleWay.POSTED, open_licence=state.terms.way is SaleWay.OPEN_LICENCE,
@@ -142,24 +143,40 @@ _EVENTS: Final = (
 )
 
 
-async def _missing(request: web.Request, state: ListingState, party_id: Any) -> list[tuple[str, str]]:
-    """Return what stands between the visitor and an application: (word, where to mend it)."""
+class Check(NamedTuple):
+    """One line of the checklist before an application or a session. `address`: where what is missing can be mended."""
+
+    word: str
+    met: bool
+    address: str = ""
+
+
+async def _checklist(request: web.Request, state: ListingState, party_id: Any, intent: Any) -> list[Check]:
+    """Return what a visitor needs before he may apply and, once he has, before the session opens."""
     services, caller = request.app[SERVICES], request[CALLER]
     if caller.account is None:
-        return [("login", f"/login?next=/listings/{state.listing_id}")]
+        return [Check("login", False, f"/login?next=/listings/{state.listing_id}")]
     if party_id is None:
-        return [("staff", "")]
+        return [Check("staff", False)]
     if party_id == state.seller_id:
-        return [("seller", f"/console/listings/{state.listing_id}")]
-    found = []
+        return [Check("seller", False, f"/console/listings/{state.listing_id}")]
     party = await services.parties.read(party_id)
-    if party is None or not party.verified:
-        found.append(("verified", "/me/party"))
-    if state.terms.deposit is not None and await services.parties.bank_account(party_id) is None:
-        found.append(("bank", "/me/party"))
-    if state.terms.foreign_blocked and party is not None and party.foreign:
-        found.append(("foreign", ""))
+    found = [Check("verified", party is not None and party.verified, "/me/party")]
+    if state.terms.deposit is not None:
+        found.append(Check("bank", await services.parties.bank_account(party_id) is not None, "/me/party"))
+    if state.terms.foreign_blocked:
+        found.append(Check("foreign", party is not None and not party.foreign))
+    if intent is not None and intent.phase in _IN_PLAY:
+        found.append(Check("form", intent.phase not in ("under_review", "correction")))
+        found.append(Check("answer", intent.phase in ("deposit_due", "admitted")))
+        if state.terms.deposit is not None:
+            deposit = f"/me/deposits/{state.listing_id}.{intent.intent_no}" if intent.phase == "deposit_due" else ""
+            found.append(Check("deposit", intent.phase == "admitted", deposit))
+        found.append(Check("code", intent.code is not None))
     return found
+
+
+_IN_PLAY: Final = frozenset({"under_review", "correction", "seller_asked", "disputed", "deposit_due", "admitted"})
 
 
 async def _apply(call: Call, typed: dict[str, str]) -> Any:

@@ -38,6 +38,7 @@ _TEMPLATES.globals.update(
     in_english=money_words.in_english,
     fields=codes.FIELDS,
     regions=codes.REGIONS,
+    region_tree=codes.REGION_TREE,
     languages=tuple(LOCALES),
 )
 

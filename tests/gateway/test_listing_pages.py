@@ -11,7 +11,7 @@ import pytest
 from engine.rules.listing.state import IntentPhase, ListingPhase
 from gateway.accounts.model import Role
 from tests.gateway.conftest import Person, Town
-from tests.gateway.listed import HOUR_US, PRICE, Fair
+from tests.gateway.listed import HOUR_US, PRICE, Fair, release_achievement
 from tests.gateway.test_deposits import html
 
 KEY = re.compile(r">\s*(market|calendar|ldesk|lcon|listing|intent|offer|deal|terms|party|error)\.[a-z_.]+\s*<")
@@ -55,6 +55,20 @@ async def test_a_visitor_finds_it_and_is_told_what_is_missing(fair: Fair, town: 
     assert (await html(visitor, "/listings?after=%27%3B--&phase=nowhere&mode=x&sort=y"))[0] == 200
     text = await look(visitor, fair)
     assert "¥1,000,000" in text and f"/login?next=/listings/{fair.name}" in text and 'value="apply"' not in text
+
+
+async def test_a_listing_in_a_banner_is_found_under_it_and_its_league(fair: Fair, town: Town) -> None:
+    assert fair.seller.account is not None
+    fair.achievement = await release_achievement(fair.services, fair.seller.account, region="150121")
+    await fair.published()
+    await fair.services.listings.catch_up()
+    visitor = await town.person(None)
+    for region, found in (("150000", True), ("150100", True), ("150121", True), ("150122", False), ("150200", False)):
+        status, text = await html(visitor, f"/listings?region={region}")
+        assert status == 200 and (f"/listings/{fair.name}" in text) is found, region
+        _, answer = await visitor.get(f"/api/v1/listings?region={region}")
+        assert [row["listing"] for row in answer["listings"]] == ([fair.name] if found else []), region
+    assert "土默特左旗" in text and "鄂托克前旗" in text
 
 
 async def test_an_unverified_party_is_sent_to_its_party_page(fair: Fair, town: Town) -> None:

@@ -96,6 +96,13 @@ def province_of(code: str) -> Region | None:
     return REGIONS.get(f"{code[:2]}0000") if len(code) == 6 else None
 
 
+def prefix_of(code: str) -> str:
+    """Return how the codes of all places in a region begin: `1502` for Baotou (150200), `15` for Inner Mongolia, a county's own code."""
+    while (len(code) == 6 and code.endswith("00")) or (len(code) == 4 and code.endswith("00")):
+        code = code[:-2]
+    return code
+
+
 def prefecture_of(code: str) -> Region | None:
     """Return the league or city that a code is or lies in; None for the region itself, other provinces and unknown codes."""
     return next((region for region in REGIONS.path(code) if region.is_prefecture), None)

@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from engine.catalogue.achievements.versions import Version
+from engine.catalogue.codes.regions import prefix_of
 from engine.evidence.receipts import Outcome, Receipt
 from engine.journal.codec import request_digest
 from engine.rules.listing import commands as c
@@ -47,7 +48,7 @@ async def listings(call: Call, query: w.ListingsQuery) -> ListingsView:
     found = await call.services.listings.search(
         words=query.words,
         field=query.field,
-        region=query.region,
+        region=prefix_of(query.region),
         mode="" if query.mode is None else query.mode.value,
         phases=[phase for phase in query.phases.split(",") if phase],
         newest=query.newest,

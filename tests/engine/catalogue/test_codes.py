@@ -265,3 +265,20 @@ def test_pages_offer_the_fields_and_the_leagues_and_cities() -> None:
     assert pages.REGIONS["152200"] == ("兴安盟", "Hinggan League")
     assert pages.region_name("150781", "en") == "Hulunbuir" and pages.region_name("150781", "zh") == "呼伦贝尔市"
     assert pages.region_name("990000", "zh") == "990000" and pages.field_name("77", "zh") == "77"
+
+
+@pytest.mark.parametrize(
+    ("code", "prefix"),
+    [
+        ("150000", "15"),
+        ("150200", "1502"),
+        ("150207", "150207"),
+        ("152500", "1525"),
+        ("", ""),
+        ("110000", "11"),
+        ("1502", "1502"),
+    ],
+)
+def test_a_region_is_looked_for_by_how_the_codes_of_its_places_begin(code: str, prefix: str) -> None:
+    assert regions.prefix_of(code) == prefix
+    assert all(county.code.startswith(regions.prefix_of(county.parent)) for county in regions.COUNTIES)
