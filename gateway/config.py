@@ -201,6 +201,11 @@ class Config(BaseModel):
         return f"http://{host}:{self.http_port}"
 
     @property
+    def evidence_dir(self) -> Path:
+        """Where evidence files lie; they can be made again from the log."""
+        return self.data_dir / "evidence"
+
+    @property
     def session_cookie(self) -> str:
         """Name of the session cookie."""
         return "__Host-ortoo_session" if self.secure_cookies else "ortoo_session"

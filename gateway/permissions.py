@@ -335,7 +335,20 @@ _BANK: Final = (
     Door("GET", "/desk/bank/payments/{number}", OPERATORS),
 )
 
+_EVIDENCE: Final = (
+    Door("POST", "/api/v1/evidence", MEMBERS, Scope.READ),
+    Door("GET", "/api/v1/evidence/{number}", MEMBERS, Scope.READ),
+    Door("GET", "/evidence/deals/{kind}/{id}", MEMBERS),
+    Door("POST", "/evidence/deals/{kind}/{id}", MEMBERS),
+    Door("GET", "/evidence/{number}/archive.zip", MEMBERS, Scope.READ),
+    Door("GET", "/evidence/{number}/document.pdf", MEMBERS, Scope.READ),
+    Door("GET", "/desk/evidence", STAFF),
+    Door("GET", "/verify/evidence/{number}", ANYONE),
+    Door("POST", "/verify/evidence/{number}", ANYONE),
+)
+
 ROWS: Final = (
+    *_EVIDENCE,
     *_BOARD,
     *_BANK,
     *_DEPOSITS,

@@ -61,6 +61,7 @@ from gateway.config import Config, unknown_variables
 from gateway.database import Report, open_database, open_pool
 from gateway.deals.telling import deal_telling_of, signer_of
 from gateway.desk.drafts import Drafts
+from gateway.evidence.working import keep_evidence
 from gateway.http.app import KEEPALIVE_S, build_app
 from gateway.http.logs import set_up_logs
 from gateway.http.metrics import Metrics
@@ -158,6 +159,7 @@ async def running(
         services = await _start_parts(config, dsn, on_fenced, stack)
         services = await _start_live(services, stack)
         await _start_site(services, listening, stack)
+        keep_evidence(services, stack)
         stack.push_async_callback(_drain, services)
         yield services
 

@@ -1,4 +1,4 @@
-"""`ortoo verify`: the whole log against its digests, its rules, its snapshots and checkpoints; or one receipt, offline."""
+"""`ortoo verify`: the whole log against its digests, rules, snapshots and checkpoints; or, offline, an evidence file or one receipt."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import asyncpg
 import msgspec
 
 from engine.catalogue.achievements.verification import CatalogueVerdict, verify_versions
+from engine.evidence.archive_checking import check_archive
 from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
 from engine.journal.reader import Reader
+from settlement.evidence import money_findings
 from settlement.registration.verification import RegistryVerdict, verify_registry
 from settlement.verification import MoneyVerdict, verify_money
 
@@ -24,10 +26,12 @@ from settlement.verification import MoneyVerdict, verify_money
 def main(arguments: Sequence[str]) -> int:
     """Run the command; 0 when everything holds, 1 when something is wrong, 2 for a wrong call."""
     options = _parser().parse_args(arguments)
+    if options.file:
+        return _verify_file(options)
     if options.receipt:
         return _verify_receipt(options)
     if not options.database:
-        print("ortoo verify: say which log: --database URL, or --receipt FILE", file=sys.stderr)
+        print("ortoo verify: say what: an evidence file, --database URL, or --receipt FILE", file=sys.stderr)
         return 2
     verdict, money, catalogue, registry = asyncio.run(_verify_database(options))
     verdict.findings += [*money.findings, *catalogue.findings, *registry.findings]
@@ -46,12 +50,40 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ortoo verify", description=__doc__)
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE.zip", help="check an evidence file, without the market"
+    )
     parser.add_argument("--database", metavar="URL", help="the database that holds the log")
     parser.add_argument("--checkpoints", type=Path, metavar="FILE", help="checkpoints kept outside the database")
     parser.add_argument("--receipt", type=Path, metavar="FILE", help="check one receipt, without the market")
     parser.add_argument("--chain", type=Path, metavar="FILE", help="with --receipt: the lot's public chain")
     parser.add_argument("--key", metavar="BASE64", help="the market's public key from a source you trust")
     return parser
+
+
+def _verify_file(options: argparse.Namespace) -> int:
+    try:
+        verdict = check_archive(options.file, b64decode(options.key) if options.key else None)
+    except (OSError, ValueError) as error:
+        print(f"ortoo verify: {error}", file=sys.stderr)
+        return 2
+    if verdict.manifest is not None:
+        verdict.findings += money_findings(options.file, verdict.manifest)
+    for finding in verdict.findings:
+        print(f"BAD  {finding.place}: {finding.problem}")
+    for warning in verdict.warnings:
+        print(f"note {warning}")
+    manifest = verdict.manifest
+    about = (
+        ""
+        if manifest is None
+        else f" {manifest.number}, {manifest.edition} edition of {manifest.deal['kind']} {manifest.deal['id']}:"
+    )
+    print(
+        f"{'sound' if verdict.clean else 'NOT SOUND'}:{about} {verdict.members} members, {verdict.events} events"
+        f" ({verdict.opened} open), {verdict.replayed} streams replayed"
+    )
+    return 0 if verdict.clean else 1
 
 
 def _verify_receipt(options: argparse.Namespace) -> int:

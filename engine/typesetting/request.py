@@ -58,6 +58,10 @@ def data_digest(template: Path, frame: Frame, data: Any) -> str:
     Raises:
         NotCanonical: a float, an integer beyond 2**53 - 1, a key that is not ASCII.
     """
+    return sha256(DOCUMENT_TAG + statement_bytes(template, frame, data)).hexdigest()
+
+
+def statement_bytes(template: Path, frame: Frame, data: Any) -> bytes:
+    """Return what that digest is made of: everything that decides what the document says, as canonical JSON."""
     plain = msgspec.to_builtins(msgspec.structs.replace(frame, digest="", verify_qr=""))
-    statement = {"template": template.stem, "frame": plain, "data": data}
-    return sha256(DOCUMENT_TAG + canonical_bytes(statement)).hexdigest()
+    return canonical_bytes({"template": template.stem, "frame": plain, "data": data})

@@ -26,6 +26,7 @@ STREAMED: Final = frozenset(
         "/api/v1/bank/statements",
         "/api/v1/bank/statements/check",
         "/desk/bank/statements/check",
+        "/verify/evidence/{number}",
     }
 )
 """Routes whose bodies are files."""

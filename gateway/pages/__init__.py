@@ -18,6 +18,7 @@ from gateway.pages import (
     deposit_desk,
     deposits,
     desk,
+    evidence,
     hall,
     imports,
     listing_console,
@@ -64,6 +65,7 @@ def add_pages(app: web.Application) -> None:
         account,
         mine,
         desk,
+        evidence,
     ):
         app.add_routes(module.ROUTES)
 

@@ -38,6 +38,15 @@ GET    /board/widget.js                  absov -
 GET    /board/embed                      absov -
 GET    /wall                             absov -
 GET    /board/wall.json                  absov -
+POST   /api/v1/evidence                  bsov  read
+GET    /api/v1/evidence/{number}         bsov  read
+GET    /evidence/deals/{kind}/{id}       bsov  -
+POST   /evidence/deals/{kind}/{id}       bsov  -
+GET    /evidence/{number}/archive.zip    bsov  read
+GET    /evidence/{number}/document.pdf   bsov  read
+GET    /desk/evidence                    ov    -
+GET    /verify/evidence/{number}         absov -
+POST   /verify/evidence/{number}         absov -
 GET    /console/listings                 bs    -
 POST   /console/listings                 bs    -
 GET    /console/listings/drafts/{id}/{step} bs    -

@@ -12,7 +12,7 @@ from engine.rules.rejections import Reject
 from gateway.errors import Code
 from gateway.http.api import achievements as ach
 from gateway.http.api import catalogue as cat
-from gateway.http.api import deposits, desk, market, own, parties, wishes
+from gateway.http.api import deposits, desk, evidence, market, own, parties, wishes
 from gateway.http.api import views as v
 from gateway.http.api.bank import BANK_ENDPOINTS
 from gateway.http.api.calls import Endpoint
@@ -39,6 +39,14 @@ V1: Final = "/api/v1"
 ENDPOINTS: Final = (
     *BANK_ENDPOINTS,
     *LISTING_ENDPOINTS,
+    Endpoint(
+        "POST", f"{V1}/evidence", "Ask for the evidence file of a deal", evidence.ask, evidence.EvidenceFileView,
+        evidence.EvidenceWish, (Code.NOT_FOUND, Code.WRONG_STATE, Code.RATE_LIMITED),
+    ),
+    Endpoint(
+        "GET", f"{V1}/evidence/{{number}}", "How far an evidence file is", evidence.show, evidence.EvidenceFileView,
+        refuses=_THERE,
+    ),
     Endpoint("GET", f"{V1}/me/party", "The party for which the account acts", parties.own, parties.OwnPartyView),
     Endpoint(
         "POST", f"{V1}/me/party", "Register or change a party", parties.register, parties.OwnPartyView, parties.PartyWish,

@@ -1,0 +1,102 @@
+"""Reading what goes into an evidence file. Heads are fixed first, so that a file made while the deal goes on is of one moment."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from engine.canonical import canonical_bytes
+from engine.evidence.editions import Edition
+from engine.evidence.snapshots import Snapshot
+from engine.journal.postgres import record_of
+from engine.journal.queries import load_queries
+from engine.journal.records import Record
+from gateway.evidence.deals import Deal
+from gateway.services import Services
+from settlement.evidence import heads_of
+
+QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
+PAGE: Final = 200
+"""Records worked on at a time: the room is never kept waiting long."""
+SNAPSHOTS_MAX: Final = 500
+FORMAT: Final = 1
+"""Counted up when the same facts would give another file."""
+
+
+class Head(Struct, frozen=True):
+    """Where a stream stands."""
+
+    stream: str
+    seq: int
+    at_us: int
+    digest: bytes
+
+
+class Kept(Struct, frozen=True):
+    """A page as it was shown."""
+
+    statement: Snapshot
+    body: bytes
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What a file is made from and for whom; `number` follows from it."""
+
+    deal: Deal
+    edition: Edition
+    party: str
+    """For whom, of editions of sellers and buyers; empty for staff."""
+    language: str
+    heads: tuple[Head, ...]
+    number: str
+
+    @property
+    def total(self) -> int:
+        """Events that will be written."""
+        return sum(head.seq for head in self.heads)
+
+
+async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str, language: str) -> Wanted:
+    """Fix what the file is made from."""
+    heads = []
+    for stream in deal.streams:
+        row = await services.pool.fetchrow(QUERIES["stream_head"], stream)
+        assert row is not None, "its state came from the log"
+        heads.append(Head(stream, row["stream_seq"], row["at_us"], row["digest"]))
+    pages = await services.pool.fetch(QUERIES["page_places"], list(deal.streams), SNAPSHOTS_MAX)
+    made_from: dict[str, Any] = {
+        "format": FORMAT,
+        "key": services.signing_key.public_key().public_bytes_raw().hex(),
+        "edition": edition.value,
+        "party": party,
+        "language": language,
+        "streams": [[head.stream, head.seq, head.digest.hex()] for head in heads],
+        "deposits": [list(pair) for pair in await heads_of(services.pool, list(deal.streams))],
+        "pages": [[row["stream"], row["seq"], row["url"]] for row in pages],
+    }
+    number = "EV-" + sha256(b"ortoo/evidence-number/v1\n" + canonical_bytes(made_from)).hexdigest()[:20].upper()
+    return Wanted(deal=deal, edition=edition, party=party, language=language, heads=tuple(heads), number=number)
+
+
+async def records_of(services: Services, head: Head) -> AsyncIterator[list[Record]]:
+    """Yield the records of a stream up to its head, in pages."""
+    after = 0
+    while after < head.seq:
+        rows = await services.pool.fetch(QUERIES["stream_page"], head.stream, after, head.seq, PAGE)
+        if not rows:
+            return
+        yield [record_of(row) for row in rows]
+        after = rows[-1]["stream_seq"]
+
+
+async def snapshots_of(services: Services, deal: Deal) -> list[Kept]:
+    """Return the pages that were kept of a deal, oldest first."""
+    rows = await services.pool.fetch(QUERIES["snapshots_of"], list(deal.streams), SNAPSHOTS_MAX)
+    found = [Kept(msgspec.json.decode(row["statement"], type=Snapshot), zlib.decompress(row["body"])) for row in rows]
+    return sorted(found, key=lambda kept: (kept.statement.event_at_us, kept.statement.url))

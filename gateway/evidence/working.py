@@ -1,0 +1,17 @@
+"""What evidence does in the background of a running market."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+from gateway.evidence.files import make_for_ever
+from gateway.evidence.snapshots import SnapshotFollower
+from gateway.services import Services
+from gateway.working import keep_at
+
+
+def keep_evidence(services: Services, stack: AsyncExitStack) -> None:
+    """Begin to keep pages and to make files; when the market's pages can be had."""
+    keep_at(stack, SnapshotFollower(services).run)
+    keep_at(stack, partial(make_for_ever, services))
