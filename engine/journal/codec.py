@@ -134,7 +134,9 @@ def _make(hint: Any) -> tuple[Convert, Convert]:
         return _make_tuple(arguments)
     if origin is frozenset:
         return sorted, frozenset
-    if hint in (str, int, bool, float, bytes) or origin is dict:
+    if origin is dict:
+        return _make_dict(*arguments)
+    if hint in (str, int, bool, float, bytes):
         assert hint is not float and hint is not bytes, "no canonical form"
         return _same, _same
     raise TypeError(f"no codec for {hint!r}")
@@ -176,6 +178,17 @@ def _make_union(arguments: tuple[Any, ...]) -> tuple[Convert, Convert]:
     return (
         lambda value: _codec(type(value))[0](value),
         lambda plain: _codec(tagged[plain[tag_field]])[1](plain),
+    )
+
+
+def _make_dict(key: Any, value: Any) -> tuple[Convert, Convert]:
+    assert _codec(key)[0] is _same, "keys are text"
+    encode, decode = _codec(value) if value != (str | int) else (_same, _same)
+    if encode is _same:
+        return _same, _same
+    return (
+        lambda items: {name: encode(item) for name, item in items.items()},
+        lambda plain: {name: decode(item) for name, item in plain.items()},
     )
 
 

@@ -15,9 +15,13 @@ from engine.journal.codec import request_digest
 from engine.journal.log import EventLog, Taken
 from engine.journal.records import Record
 from engine.replay.format import Recording, ReplayBid, ReplayLot
+from engine.replay.formats import envelope_of, shares_of
 from engine.replay.result import LotResult, Tally, result_of
 from engine.rules.auction.closing import next_deadline
-from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
+from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, PublishSession, Subject
+from engine.rules.auction.formats.commands import RefuseBid, SubmitEnvelope, TakePrice
+from engine.rules.auction.formats.terms import Falling
+from engine.rules.auction.state import Phase
 from engine.runtime.book import Book, LotBatch, LotBook
 from engine.runtime.rulebook import LOT_RULES
 from engine.values import SHARDS, InstantUs, PartyId
@@ -42,6 +46,7 @@ class Replay:
         self._batch = LotBatch()
         self._tallies = [Tally() for _ in recording.lots]
         self._admitted: set[tuple[int, PartyId]] = set()
+        self._refused: list[dict[PartyId, str]] = [{} for _ in recording.lots]
         self._alarms: list[tuple[InstantUs, int]] = []
         self._set_at_us: dict[int, InstantUs] = {}
         self._commands = 0
@@ -67,7 +72,10 @@ class Replay:
     def _publish(self, place: int, lot: ReplayLot, at_us: InstantUs) -> None:
         self._book.add_new(lot.lot_id)
         subject = Subject(title_zh=lot.name, title_en=lot.name)
-        self._say(lot, PublishLot(terms=lot.terms, subject=subject, seller_id=_SELLER), OWNER, at_us)
+        command: Command = PublishLot(terms=lot.terms, subject=subject, seller_id=_SELLER)
+        if lot.play is not None:
+            command = PublishSession(terms=lot.terms, play=lot.play, subject=subject, seller_id=_SELLER)
+        self._say(lot, command, OWNER, at_us)
         self._set_alarm(place)
 
     def _bid(self, bid: ReplayBid) -> None:
@@ -75,9 +83,33 @@ class Replay:
         if (bid.place, bid.bidder) not in self._admitted:
             self._admitted.add((bid.place, bid.bidder))
             self._say(lot, AdmitBidder(bidder_id=bid.bidder), OWNER, bid.at_us)
-        command = PlaceBid(bidder_id=bid.bidder, amount=bid.amount, maximum=bid.maximum)
-        self._say(lot, command, bid.bidder, bid.at_us, self._tallies[bid.place].count)
+        if bid.refused:
+            self._refused[bid.place][bid.bidder] = bid.refused
+        self._say(lot, self._command(lot, bid), bid.bidder, bid.at_us, self._tallies[bid.place].count)
         self._set_alarm(bid.place)
+
+    def _command(self, lot: ReplayLot, bid: ReplayBid) -> Command:
+        """Return what a recorded bid would have sent in its format."""
+        if lot.play is None:
+            return PlaceBid(bidder_id=bid.bidder, amount=bid.amount, maximum=bid.maximum)
+        state = self._book.state(lot.lot_id)
+        assert state is not None and bid.amount is not None
+        if isinstance(lot.play.format, Falling):
+            return TakePrice(bidder_id=bid.bidder, shown=bid.amount, quantity=bid.quantity)
+        envelope = envelope_of(state, bid.bidder, bid.amount, bid.quantity, self._commands)
+        return SubmitEnvelope(bidder_id=bid.bidder, envelope=envelope)
+
+    def _open(self, place: int, at_us: InstantUs) -> None:
+        """Let the made-up officers open a sealed round as soon as it is closed; refusals on record come before."""
+        lot = self._recording.lots[place]
+        state = self._book.state(lot.lot_id)
+        if state is None or state.phase is not Phase.CLOSED or state.play is None or state.play.shares:
+            return
+        for bidder, reason in self._refused[place].items():
+            self._say(lot, RefuseBid(code=state.codes[bidder], reason=reason), OWNER, at_us)
+        for officer in range(2):
+            shares = shares_of(state, lot.name, officer)
+            self._say(lot, shares, shares.officer_id, at_us)
 
     def _say(
         self,
@@ -107,6 +139,7 @@ class Replay:
                 del self._set_at_us[place]
             # An alarm whose deadline has moved on marks nothing.
             self._book.reach_deadlines(self._recording.lots[place].lot_id, due_us, self._batch)
+            self._open(place, due_us)
             self._set_alarm(place)
             await self._commit_if_full()
 

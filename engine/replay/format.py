@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.replay.errors import BadLine
-from engine.replay.terms import MS_US, InstantMs, LotLine, Name, optional_amount, terms_of
+from engine.replay.formats import FORMATS, session_of
+from engine.replay.terms import MS_US, InstantMs, LotLine, Name, optional_amount
+from engine.rules.auction.formats.terms import Falling, SessionTerms, Units
 from engine.rules.auction.terms import Terms
 from engine.values import CNY, Amount, Currency, InstantUs, LotId, PartyId
 
-FORMATS: Final = ("english",)
 LINE_MAX: Final = 64 * 1024
 """Bytes of one line."""
 LINES_MAX: Final = 5_000_000
@@ -31,7 +32,7 @@ class CurrencyLine(Struct, frozen=True, tag_field="kind", tag="currency", forbid
 
 
 class BidLine(Struct, frozen=True, tag_field="kind", tag="bid", forbid_unknown_fields=True):
-    """One bid as it arrived. `quantity` belongs to formats that sell several units."""
+    """One bid as it arrived. `quantity` belongs to formats that sell several units, `refused` to a procurement's refused bids."""
 
     lot: Name
     at: InstantMs
@@ -39,6 +40,7 @@ class BidLine(Struct, frozen=True, tag_field="kind", tag="bid", forbid_unknown_f
     amount: str | None = None
     maximum: str | None = None
     quantity: str | None = None
+    refused: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
 class FormatOnly(Struct, frozen=True):
@@ -54,6 +56,7 @@ class ReplayLot(Struct, frozen=True):
     name: str
     lot_id: LotId
     terms: Terms
+    play: SessionTerms | None = None
 
 
 class ReplayBid(Struct, frozen=True):
@@ -64,6 +67,8 @@ class ReplayBid(Struct, frozen=True):
     bidder: PartyId
     amount: Amount | None
     maximum: Amount | None
+    quantity: int = 1
+    refused: str = ""
 
 
 class Recording(Struct, frozen=True):
@@ -133,7 +138,7 @@ class _Reading:
         _check_name("lot", line.lot)
         self._places[line.lot] = len(self.lots)
         lot_id = LotId(f"replay-{self._run}-{len(self.lots) + 1}")
-        self.lots.append(ReplayLot(line.lot, lot_id, terms_of(line, self._currency)))
+        self.lots.append(ReplayLot(line.lot, lot_id, *session_of(line, self._currency)))
 
     def _take_bid(self, line: BidLine) -> None:
         place = self._places.get(line.lot)
@@ -141,12 +146,19 @@ class _Reading:
             raise BadLine(f"a bid on {line.lot!r} before its lot line")
         if line.amount is None and line.maximum is None:
             raise BadLine("a bid has an amount, a maximum or both")
-        if line.quantity is not None:
+        kind = None if (play := self.lots[place].play) is None else play.format
+        if line.quantity is not None and not isinstance(kind, (Units, Falling)):
             raise BadLine("a quantity belongs to formats that sell several units")
+        if kind is not None and (line.maximum is not None or line.amount is None):
+            raise BadLine("a bid of this format has an amount and no maximum")
         _check_name("bidder", line.bidder)
+        quantity = line.quantity or "1"
+        if not (quantity.isascii() and quantity.isdigit() and 1 <= int(quantity) <= 10_000):
+            raise BadLine("a quantity is a whole number from 1 to 10000")
         currency = self.lots[place].terms.currency
         amount, maximum = optional_amount(line.amount, currency), optional_amount(line.maximum, currency)
-        self.bids.append(ReplayBid(place, InstantUs(line.at * MS_US), PartyId(line.bidder), amount, maximum))
+        at_us, bidder = InstantUs(line.at * MS_US), PartyId(line.bidder)
+        self.bids.append(ReplayBid(place, at_us, bidder, amount, maximum, int(quantity), line.refused or ""))
 
 
 def _decode(line: bytes) -> CurrencyLine | LotLine | BidLine:

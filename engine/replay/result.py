@@ -16,7 +16,15 @@ State = Literal["sold", "passed", "open"]
 _STATES: Final[dict[Phase, State]] = {Phase.SOLD: "sold", Phase.PASSED: "passed"}
 
 
-class LotResult(Struct, frozen=True, kw_only=True):
+class Allocation(Struct, frozen=True):
+    """Units of one bidder, at a price each."""
+
+    bidder: str
+    quantity: str
+    price: str
+
+
+class LotResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the answer. `winner` and `price` are null unless the lot is sold; `closed_at` is in milliseconds."""
 
     lot: str
@@ -29,6 +37,8 @@ class LotResult(Struct, frozen=True, kw_only=True):
     """Recorded bids that held."""
     rejected: dict[str, int]
     """Recorded bids that did not, by code of the refusal."""
+    allocations: list[Allocation] | None = None
+    """Of a lot that sells several units."""
 
 
 class Tally:
@@ -51,6 +61,8 @@ class Tally:
 def result_of(lot: ReplayLot, state: LotState, tally: Tally) -> LotResult:
     """Return the line for a lot as it stands at the end of time."""
     sold = state.phase is Phase.SOLD and state.price is not None
+    shares = () if state.play is None else state.play.allocated
+    currency = lot.terms.currency
     return LotResult(
         lot=lot.name,
         state=_STATES.get(state.phase, "open"),
@@ -59,4 +71,6 @@ def result_of(lot: ReplayLot, state: LotState, tally: Tally) -> LotResult:
         closed_at=None if state.ended_at_us is None else state.ended_at_us // MS_US,
         accepted=tally.accepted,
         rejected=dict(sorted(tally.rejected.items())),
+        allocations=[Allocation(one.bidder_id, str(one.quantity), format_amount(one.price, currency)) for one in shares]
+        or None,
     )

@@ -66,11 +66,18 @@ class LotLine(Struct, frozen=True, tag_field="kind", tag="lot", forbid_unknown_f
     free_period_ms: DurationMs | None = None
     limited_cycle_ms: DurationMs | None = None
     proxy: bool | None = None
-    tie: Literal["earliest"] | None = None
+    tie: Literal["earliest", "lot"] | None = None
+    quantity: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    """Units to be sold."""
+    floor: str | None = None
+    """Where a falling price ends; the least bid of a procurement."""
+    step: str | None = None
+    step_ms: DurationMs | None = None
+    """How a price falls."""
 
 
-def terms_of(line: LotLine, currency: Currency) -> Terms:
-    """Return the terms of a lot in an ascending auction.
+def common_terms(line: LotLine, currency: Currency) -> Terms:
+    """Return the terms of a lot as far as they do not depend on the format; whole for an ascending auction.
 
     Raises:
         BadLine: no session can be held under what the line says.
@@ -88,7 +95,7 @@ def terms_of(line: LotLine, currency: Currency) -> Terms:
         admission=Admission.OPEN,
         events_max=10_000_000,
     )
-    problems = terms_problems(terms)
+    problems = terms_problems(terms) if line.format == "english" else []
     if problems:
         raise BadLine(f"no session can be held under these terms: {'; '.join(problems)}")
     return terms

@@ -71,6 +71,17 @@ class Reject(StrEnum):
     NOT_ADMITTED = "not_admitted"
     ALREADY_ADMITTED = "already_admitted"
     LOT_FULL = "lot_full"
+    EXCLUDED = "excluded"
+    WRONG_FORMAT = "wrong_format"
+    NOT_AN_OFFICER = "not_an_officer"
+    NO_PRIORITY = "no_priority"
+    NOT_THE_TAKER = "not_the_taker"
+    ALREADY_SUBMITTED = "already_submitted"
+    SCORES_INCOMPLETE = "scores_incomplete"
+    RECOVERY_NOT_NEEDED = "recovery_not_needed"
+    ENVELOPE_MALFORMED = "envelope_malformed"
+    QUANTITY_OUT_OF_RANGE = "quantity_out_of_range"
+    PRICE_NOT_REACHED = "price_not_reached"
     FREE_BID_REQUIRED = "free_bid_required"
     AMOUNT_MISSING = "amount_missing"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
@@ -112,6 +123,9 @@ RETRY: Final[Mapping[Reject, Retry]] = {
         Reject.WRONG_PHASE: Retry.REFRESH,
         Reject.PRICE_CHANGED: Retry.REFRESH,
         Reject.OBJECTION_OPEN: Retry.REFRESH,
+        Reject.PRICE_NOT_REACHED: Retry.REFRESH,
+        Reject.QUANTITY_OUT_OF_RANGE: Retry.REFRESH,
+        Reject.SCORES_INCOMPLETE: Retry.REFRESH,
         Reject.OFFER_NOT_HIGHER: Retry.REFRESH,
         Reject.NO_SUCH_OFFER: Retry.REFRESH,
     }.get(code, Retry.NEVER)

@@ -9,12 +9,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from engine.rules.auction import events as e
+from engine.rules.auction.formats import events as fe
+from engine.rules.auction.formats.showing import OwnPlay, PublicPlay, hides_end, own_play, public_play, shown_kind
+from engine.rules.auction.formats.terms import Ascending
 from engine.rules.auction.increments import increment_at, minimum_bid
 from engine.rules.auction.state import LotState
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 
 
-class PublicLot(Struct, frozen=True, kw_only=True):
+class PublicLot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session as everybody sees it. Amounts are digit strings in minor units, instants microseconds."""
 
     lot: LotId
@@ -47,6 +50,8 @@ class PublicLot(Struct, frozen=True, kw_only=True):
     pass_reason: str | None
     ended_at_us: InstantUs | None
     end_reason: str
+    play: PublicPlay | None = None
+    """What another format than open ascending bids shows besides."""
 
 
 class HistoryRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,13 +72,14 @@ class HistoryRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by_us: int | None = None
 
 
-class You(Struct, frozen=True, kw_only=True):
+class You(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a bidder sees of himself."""
 
     code: str
     leading: bool
     maximum: str | None
     """His own authorised maximum while he leads."""
+    play: OwnPlay | None = None
 
 
 def public_lot(state: LotState) -> PublicLot:
@@ -86,7 +92,7 @@ def public_lot(state: LotState) -> PublicLot:
         seq=state.seq,
         phase=state.phase.value,
         price=_digits(price),
-        minimum=None if state.phase.is_final else str(minimum_bid(state)),
+        minimum=None if state.phase.is_final or not _takes_open_bids(state) else str(minimum_bid(state)),
         step=str(increment_at(state.terms.increment, price if price is not None else state.terms.start_price)),
         leader_code=None if state.leader is None else state.codes[state.leader],
         bids=state.bids,
@@ -96,7 +102,7 @@ def public_lot(state: LotState) -> PublicLot:
         reserve_met=state.reserve_met if shows_met and price is not None else None,
         opens_at_us=state.opens_at_us,
         free_ends_at_us=state.free_ends_at_us,
-        closes_at_us=state.closes_at_us,
+        closes_at_us=None if hides_end(state) else state.closes_at_us,
         hard_end_us=state.hard_end_us,
         window_us=state.terms.closing.window_us(),
         extensions=state.extensions,
@@ -108,6 +114,7 @@ def public_lot(state: LotState) -> PublicLot:
         pass_reason=None if state.pass_reason is None else state.pass_reason.value,
         ended_at_us=state.ended_at_us,
         end_reason=state.end_reason,
+        play=None if state.play is None else public_play(state),
     )
 
 
@@ -117,7 +124,12 @@ def you(state: LotState, party_id: PartyId) -> You | None:
     if code is None:
         return None
     leading = party_id == state.leader
-    return You(code=code, leading=leading, maximum=_digits(state.leader_maximum) if leading else None)
+    return You(
+        code=code,
+        leading=leading,
+        maximum=_digits(state.leader_maximum) if leading else None,
+        play=None if state.play is None else own_play(state, party_id),
+    )
 
 
 def history_row(seq: int, at_us: InstantUs, event: e.Event) -> HistoryRow | None:
@@ -148,7 +160,42 @@ def history_row(seq: int, at_us: InstantUs, event: e.Event) -> HistoryRow | None
         case e.LotPassed():
             return HistoryRow(seq=seq, at_us=at_us, kind="passed", text=event.reason.value)
         case _:
-            return _course_row(seq, at_us, event)
+            return (
+                _format_row(seq, at_us, event) if isinstance(event, fe.FormatEvent) else _course_row(seq, at_us, event)
+            )
+
+
+def _format_row(seq: int, at_us: InstantUs, event: fe.FormatEvent) -> HistoryRow | None:
+    kind = shown_kind(event)
+    if kind is None or isinstance(event, fe.EnvelopeTaken):
+        return None
+    match event:
+        case fe.PriceTaken() | fe.PriorityExercised() | fe.PriorityOpened():
+            return HistoryRow(
+                seq=seq, at_us=at_us, kind=kind, code=event.code, price=str(event.price), closes_at_us=event.closes_at_us,
+                extended=isinstance(event, fe.PriorityExercised) and event.extended,
+            )  # fmt: skip
+        case fe.BestBidPlaced():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, code=event.code, price=str(event.amount))
+        case fe.PriorityWaived():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, code=event.code)
+        case fe.BidderExcluded() | fe.BidRefusedUnopened():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, code=event.code, text=event.reason)
+        case fe.LotExtended():
+            closes_at_us = event.closes_at_us
+            return HistoryRow(
+                seq=seq, at_us=at_us, kind=kind, text=event.reason, by_us=event.by_us, closes_at_us=closes_at_us
+            )
+        case fe.SealingClosed():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, text=event.commitment, closes_at_us=event.due_us)
+        case fe.ScoresGiven() | fe.SharesContributed():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, text=str(event.place + 1))
+        case fe.OpeningLate():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, closes_at_us=event.last_us)
+        case fe.BidsOpened():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, by_us=len(event.bids), closes_at_us=event.closes_at_us)
+        case fe.LotAllocated():
+            return HistoryRow(seq=seq, at_us=at_us, kind=kind, price=_digits(event.price))
 
 
 def _course_row(seq: int, at_us: InstantUs, event: e.Event) -> HistoryRow:
@@ -182,6 +229,7 @@ def _course_row(seq: int, at_us: InstantUs, event: e.Event) -> HistoryRow:
 
 _COURSE_KINDS: dict[type[e.Event], str] = {
     e.LotPublished: "published",
+    e.SessionPublished: "published",
     e.LotWithdrawn: "withdrawn",
     e.LotOpened: "opened",
     e.LimitedPeriodStarted: "limited",
@@ -193,6 +241,10 @@ _COURSE_KINDS: dict[type[e.Event], str] = {
     e.ClosingShifted: "shifted",
     e.LotVoided: "voided",
 }
+
+
+def _takes_open_bids(state: LotState) -> bool:
+    return state.play is None or isinstance(state.play.terms.format, Ascending)
 
 
 def _remaining_us(state: LotState) -> DurationUs | None:

@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from engine.bus.local import LotChange
 from engine.rules.auction.events import BidAccepted, BidRejected, Event
+from engine.rules.auction.formats.events import EnvelopeTaken
 from engine.rules.auction.state import LotState
 from engine.rules.visibility import history_row, public_lot, you
 from engine.values import InstantUs, LotId, PartyId
@@ -36,7 +37,7 @@ def makes_a_row(event: Event) -> bool:
     kind = type(event)
     if kind is BidAccepted:
         return event.price_changed  # type: ignore[union-attr]  # mypy does not narrow on `type() is`
-    return kind is not BidRejected
+    return kind is not BidRejected and kind is not EnvelopeTaken
 
 
 class Frame(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,18 @@ def check(title: str, auctions: Sequence[RecordedAuction]) -> int:
 
 
 def replay(auctions: Sequence[RecordedAuction]) -> dict[str, dict[str, Any]]:
-    """Run `ortoo replay` over the auctions and return its lines by lot.
+    """Run `ortoo replay` over the auctions and return its lines by lot; see `replay_of`."""
+    return replay_of(replay_lines(auctions))
+
+
+def replay_of(lines: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Run `ortoo replay` over lines of a recording and return its answers by lot.
 
     Raises:
         RuntimeError: it failed; the text says why.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
-        file.writelines(_json(line) for line in replay_lines(auctions))
+        file.writelines(_json(line) for line in lines)
         file.flush()
         command = [sys.executable, "-m", "gateway.cli", "replay", file.name]
         done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)

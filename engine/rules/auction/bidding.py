@@ -24,6 +24,8 @@ def decide_bid(state: LotState, bid: PlaceBid, at_us: InstantUs) -> Decision:
         return Rejected(*refusal)
     if state.seq >= state.terms.events_max:
         return Rejected(Reject.LOT_FULL)
+    if state.excluded and bid.bidder_id in state.excluded:
+        refusal = refusal or (Reject.EXCLUDED, {})
     refusal = refusal or _refuse_by_form(state, bid) or _refuse_by_price(state, bid)
     if refusal is not None:
         code, data = refusal

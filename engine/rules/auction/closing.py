@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from engine.rules.auction.formats.deadlines import is_own_stage, next_stage_end
 from engine.rules.auction.state import LotState, Phase
 from engine.rules.auction.terms import Closing, ExtensionFrom
 from engine.values import InstantUs
@@ -25,6 +26,8 @@ class Deadlines(Struct, frozen=True):
 def next_deadline(state: LotState) -> InstantUs | None:
     """Return the next instant at which the session changes by itself, None if only people can change it."""
     phase = state.phase
+    if state.play is not None and is_own_stage(state):
+        return next_stage_end(state)
     if phase is Phase.OPEN and state.free_ends_at_us is not None:
         return state.free_ends_at_us
     if phase is Phase.OPEN or phase is Phase.LIMITED:

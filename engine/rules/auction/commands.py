@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from engine.rules.auction.formats.commands import FormatCommand
+from engine.rules.auction.formats.terms import SessionTerms
 from engine.rules.auction.terms import Terms
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 
@@ -37,6 +39,15 @@ class PublishLot(Struct, frozen=True, kw_only=True):
     """Schedule a session under fixed terms."""
 
     terms: Terms
+    subject: Subject
+    seller_id: PartyId
+
+
+class PublishSession(Struct, frozen=True, kw_only=True):
+    """Schedule a session of another format, or one with rights of priority, or one that follows another."""
+
+    terms: Terms
+    play: SessionTerms
     subject: Subject
     seller_id: PartyId
 
@@ -106,6 +117,7 @@ class ShiftClosing(Struct, frozen=True, kw_only=True):
 
 Command = (
     PublishLot
+    | PublishSession
     | WithdrawLot
     | AdmitBidder
     | PlaceBid
@@ -115,4 +127,5 @@ Command = (
     | ReachDeadline
     | RecordOutage
     | ShiftClosing
+    | FormatCommand
 )

@@ -5,8 +5,6 @@ The writer fires every deadline due at or before `at_us` (as `ReachDeadline`) be
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from msgspec.structs import astuple
 
 from engine.rules.auction import commands as c
@@ -22,6 +20,8 @@ from engine.rules.auction.closing import (
     shifted,
 )
 from engine.rules.auction.codes import code_for
+from engine.rules.auction.formats.deciding import decide_format, decide_open_bid, reach_stage_end
+from engine.rules.auction.formats.terms import session_problems
 from engine.rules.auction.state import Accepted, Decision, LotState, Phase, Rejected
 from engine.rules.auction.terms import Admission, terms_problems
 from engine.rules.rejections import Reject
@@ -42,14 +42,14 @@ def decide(state: LotState | None, lot_id: LotId, command: c.Command, at_us: Ins
     Returns:
         `Accepted(event)`, or `Rejected(code, data, event)` with the refusal to put on record, if any.
     """
-    if isinstance(command, c.PublishLot):
+    if isinstance(command, (c.PublishLot, c.PublishSession)):
         return _publish(state, lot_id, command, at_us)
     if state is None:
         return Rejected(Reject.NO_SUCH_LOT)
     assert at_us >= state.last_at_us, "a decision before the last event"
     match command:
         case c.PlaceBid():
-            return decide_bid(state, command, at_us)
+            return decide_bid(state, command, at_us) if state.play is None else decide_open_bid(state, command, at_us)
         case c.ReachDeadline():
             return _reach_deadline(state, command, at_us)
         case c.AdmitBidder():
@@ -67,13 +67,16 @@ def decide(state: LotState | None, lot_id: LotId, command: c.Command, at_us: Ins
         case c.VoidLot():
             return _void(state, command)
         case _:
-            assert_never(command)
+            return decide_format(state, command, at_us)
 
 
-def _publish(state: LotState | None, lot_id: LotId, command: c.PublishLot, at_us: InstantUs) -> Decision:
+def _publish(
+    state: LotState | None, lot_id: LotId, command: c.PublishLot | c.PublishSession, at_us: InstantUs
+) -> Decision:
     if state is not None:
         return Rejected(Reject.LOT_EXISTS)
-    problems = terms_problems(command.terms)
+    play = command.play if isinstance(command, c.PublishSession) else None
+    problems = terms_problems(command.terms) if play is None else session_problems(command.terms, play)
     if not is_lot_id(lot_id):
         problems.append("lot_id: malformed")
     if any(not _is_text(text) for text in astuple(command.subject) if isinstance(text, str)):
@@ -83,6 +86,10 @@ def _publish(state: LotState | None, lot_id: LotId, command: c.PublishLot, at_us
         problems.append("closing: closes_in_the_past")
     if problems:
         return Rejected(Reject.TERMS_INVALID, {"problems": "; ".join(problems)})
+    if play is not None:
+        return Accepted(
+            e.SessionPublished(terms=command.terms, play=play, subject=command.subject, seller_id=command.seller_id)
+        )
     return Accepted(e.LotPublished(terms=command.terms, subject=command.subject, seller_id=command.seller_id))
 
 
@@ -99,6 +106,8 @@ def _reach_deadline(state: LotState, command: c.ReachDeadline, at_us: InstantUs)
         return Accepted(_resumed(state, state.halted_reason, InstantUs(max(at_us, command.due_us))))
     if state.phase is Phase.OPEN and state.free_ends_at_us is not None:
         return _end_free_period(state, state.free_ends_at_us)
+    if state.play is not None:
+        return reach_stage_end(state, command.due_us)
     return Accepted(_end(state, command.due_us))
 
 
@@ -114,6 +123,8 @@ def _end_free_period(state: LotState, free_ends_at_us: InstantUs) -> Decision:
 def _end(state: LotState, ended_at_us: InstantUs) -> e.LotSold | e.LotPassed:
     if state.leader is None or state.price is None:
         return e.LotPassed(reason=e.PassReason.NO_BID, ended_at_us=ended_at_us)
+    if state.leader in state.excluded:
+        return e.LotPassed(reason=e.PassReason.EXCLUDED, ended_at_us=ended_at_us)
     if not state.reserve_met:
         return e.LotPassed(reason=e.PassReason.RESERVE_NOT_MET, ended_at_us=ended_at_us)
     return e.LotSold(winner_id=state.leader, code=state.codes[state.leader], price=state.price, ended_at_us=ended_at_us)
@@ -180,7 +191,7 @@ def _compensate(state: LotState, command: c.RecordOutage, by_us: int) -> Decisio
 
 
 def _pause(state: LotState, command: c.PauseLot) -> Decision:
-    if state.phase.is_final or state.phase.is_halted:
+    if state.phase.is_final or state.phase.is_halted or state.phase is Phase.CLOSED:
         return Rejected(Reject.WRONG_PHASE)
     if not _is_reason(command.reason):
         return Rejected(Reject.REASON_REQUIRED)

@@ -13,6 +13,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from engine.rules.auction.commands import PauseKind, Subject
+from engine.rules.auction.formats.events import FORMAT_WIRE_NAMES, FormatEvent, LotAllocated
+from engine.rules.auction.formats.terms import SessionTerms
 from engine.rules.auction.terms import Terms
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 
@@ -30,12 +32,25 @@ class PassReason(StrEnum):
 
     NO_BID = "no_bid"
     RESERVE_NOT_MET = "reserve_not_met"
+    NOT_OPENED = "not_opened"
+    """Sealed bids were not opened in the time that the terms give."""
+    EXCLUDED = "excluded"
+    """Who would have won was excluded."""
 
 
 class LotPublished(Struct, frozen=True, kw_only=True):
     """A session was scheduled under these terms."""
 
     terms: Terms
+    subject: Subject
+    seller_id: PartyId
+
+
+class SessionPublished(Struct, frozen=True, kw_only=True):
+    """A session of another format, or with rights of priority, was scheduled under these terms."""
+
+    terms: Terms
+    play: SessionTerms
     subject: Subject
     seller_id: PartyId
 
@@ -174,6 +189,7 @@ class LotVoided(Struct, frozen=True, kw_only=True):
 
 Event = (
     LotPublished
+    | SessionPublished
     | LotWithdrawn
     | BidderAdmitted
     | LotOpened
@@ -189,10 +205,12 @@ Event = (
     | LotSold
     | LotPassed
     | LotVoided
+    | FormatEvent
 )
 
 WIRE_NAMES: Final[Mapping[type[Any], tuple[str, int]]] = {
     LotPublished: ("lot.published", 1),
+    SessionPublished: ("lot.session_published", 1),
     LotWithdrawn: ("lot.withdrawn", 1),
     BidderAdmitted: ("lot.bidder_admitted", 1),
     LotOpened: ("lot.opened", 1),
@@ -208,7 +226,8 @@ WIRE_NAMES: Final[Mapping[type[Any], tuple[str, int]]] = {
     LotSold: ("lot.sold", 1),
     LotPassed: ("lot.passed", 1),
     LotVoided: ("lot.voided", 1),
+    **FORMAT_WIRE_NAMES,
 }
 
-FINAL_EVENTS: Final = (LotWithdrawn, LotSold, LotPassed, LotVoided)
+FINAL_EVENTS: Final = (LotWithdrawn, LotSold, LotPassed, LotVoided, LotAllocated)
 """After one of these a lot changes no more, except that late bids are recorded as refused."""

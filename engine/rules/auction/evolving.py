@@ -9,6 +9,9 @@ from msgspec.structs import replace
 from engine.rules.auction import events as e
 from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import PauseKind
+from engine.rules.auction.formats.events import FormatEvent
+from engine.rules.auction.formats.evolving import BIDDING, FORMAT_FOLLOWS, evolve_format
+from engine.rules.auction.formats.play import Play
 from engine.rules.auction.proxy import ceiling_of
 from engine.rules.auction.state import LotState, Phase
 from engine.values import Amount, InstantUs, LotId
@@ -26,9 +29,10 @@ def evolve(state: LotState | None, lot_id: LotId, event: e.Event, at_us: Instant
     Raises:
         IllegalTransition: the event cannot follow `state`.
     """
-    if state is not None and isinstance(event, e.BidAccepted) and state.phase.is_bidding:
+    takes_bids = state is not None and (state.phase is Phase.OPEN or state.phase is Phase.LIMITED)
+    if takes_bids and state is not None and isinstance(event, e.BidAccepted):
         return _after_bid(state, event, state.seq + 1, InstantUs(max(at_us, state.last_at_us)))
-    if isinstance(event, e.LotPublished):
+    if isinstance(event, (e.LotPublished, e.SessionPublished)):
         if state is not None:
             raise IllegalTransition("published twice")
         return _published(lot_id, event, at_us)
@@ -39,7 +43,7 @@ def evolve(state: LotState | None, lot_id: LotId, event: e.Event, at_us: Instant
     return _next(state, event, InstantUs(max(at_us, state.last_at_us)))
 
 
-def _published(lot_id: LotId, event: e.LotPublished, at_us: InstantUs) -> LotState:
+def _published(lot_id: LotId, event: e.LotPublished | e.SessionPublished, at_us: InstantUs) -> LotState:
     closing = event.terms.closing
     free_us = closing.free_period_us
     return LotState(
@@ -55,6 +59,7 @@ def _published(lot_id: LotId, event: e.LotPublished, at_us: InstantUs) -> LotSta
         free_ends_at_us=None if free_us is None else InstantUs(closing.opens_at_us + free_us),
         closes_at_us=closing.closes_at_us,
         hard_end_us=closing.hard_end_us,
+        play=Play(terms=event.play) if isinstance(event, e.SessionPublished) else None,
     )
 
 
@@ -64,13 +69,14 @@ FOLLOWS: dict[type[e.Event], frozenset[Phase]] = {
     e.LotOpened: frozenset({Phase.SCHEDULED}),
     e.LimitedPeriodStarted: frozenset({Phase.OPEN}),
     e.BidAccepted: frozenset({Phase.OPEN, Phase.LIMITED}),
-    e.LotPaused: frozenset({Phase.SCHEDULED, Phase.OPEN, Phase.LIMITED}),
-    e.LotInterrupted: frozenset({Phase.OPEN, Phase.LIMITED}),
-    e.OutageCompensated: frozenset({Phase.SCHEDULED, Phase.OPEN, Phase.LIMITED}),
+    e.LotPaused: frozenset({Phase.SCHEDULED, *BIDDING}),
+    e.LotInterrupted: BIDDING,
+    e.OutageCompensated: frozenset({Phase.SCHEDULED, *BIDDING}),
     e.ResumeScheduled: frozenset({Phase.PAUSED, Phase.INTERRUPTED}),
     e.LotResumed: frozenset({Phase.PAUSED, Phase.INTERRUPTED}),
-    e.LotSold: frozenset({Phase.OPEN, Phase.LIMITED}),
-    e.LotPassed: frozenset({Phase.OPEN, Phase.LIMITED}),
+    e.LotSold: frozenset({Phase.CLOSED, *BIDDING}),
+    e.LotPassed: frozenset({Phase.CLOSED, *BIDDING}),
+    **FORMAT_FOLLOWS,
 }
 
 
@@ -81,6 +87,8 @@ def _may_follow(phase: Phase, event: e.Event) -> bool:
 
 def _next(state: LotState, event: e.Event, at_us: InstantUs) -> LotState:
     seq = state.seq + 1
+    if isinstance(event, FormatEvent):
+        return evolve_format(state, event, seq, at_us)
     match event:
         case e.BidAccepted():
             raise IllegalTransition(f"a bid while {state.phase}")
@@ -122,7 +130,7 @@ def _next(state: LotState, event: e.Event, at_us: InstantUs) -> LotState:
             return _halt_or_resume(state, event, seq, at_us)
         case e.LotSold() | e.LotPassed() | e.LotVoided() | e.LotWithdrawn():
             return _ended(state, event, seq, at_us)
-        case e.LotPublished():
+        case e.LotPublished() | e.SessionPublished():
             raise IllegalTransition("published twice")
         case _:
             assert_never(event)
@@ -237,7 +245,9 @@ def _ended(
     )
     match event:
         case e.LotSold():
-            return replace(ended, phase=Phase.SOLD, winner=event.winner_id, ended_at_us=event.ended_at_us)
+            return replace(
+                ended, phase=Phase.SOLD, winner=event.winner_id, price=event.price, ended_at_us=event.ended_at_us
+            )
         case e.LotPassed():
             return replace(ended, phase=Phase.PASSED, pass_reason=event.reason, ended_at_us=event.ended_at_us)
         case e.LotVoided():

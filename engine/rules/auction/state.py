@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from engine.rules.auction.commands import PauseKind, Subject
 from engine.rules.auction.events import Event, PassReason
+from engine.rules.auction.formats.play import Play
 from engine.rules.auction.terms import Terms
 from engine.rules.decisions import Refusal
 from engine.values import Amount, InstantUs, LotId, PartyId
@@ -21,6 +22,14 @@ class Phase(StrEnum):
     """Bidding; the free period where the terms have one."""
     LIMITED = "limited"
     """Bidding in timed cycles."""
+    SEALING = "sealing"
+    """The sealed round after a falling price was taken."""
+    CLOSED = "closed"
+    """Sealed bids are in and wait for their opening."""
+    BEST_BID = "best_bid"
+    """The taker of a falling price may answer the highest sealed bid, once."""
+    PRIORITY = "priority"
+    """The bidding is over; holders of priority rights are waited for."""
     PAUSED = "paused"
     INTERRUPTED = "interrupted"
     SOLD = "sold"
@@ -35,8 +44,8 @@ class Phase(StrEnum):
 
     @property
     def is_bidding(self) -> bool:
-        """Bids are taken."""
-        return self is Phase.OPEN or self is Phase.LIMITED
+        """Somebody may still buy by what he does now: the clock matters."""
+        return self in _BIDDING
 
     @property
     def is_halted(self) -> bool:
@@ -44,6 +53,7 @@ class Phase(StrEnum):
         return self is Phase.PAUSED or self is Phase.INTERRUPTED
 
 
+_BIDDING = frozenset({Phase.OPEN, Phase.LIMITED, Phase.SEALING, Phase.BEST_BID, Phase.PRIORITY})
 _FINAL = frozenset({Phase.SOLD, Phase.PASSED, Phase.VOIDED, Phase.WITHDRAWN})
 
 
@@ -92,6 +102,10 @@ class LotState(Struct, frozen=True, kw_only=True):
     ended_at_us: InstantUs | None = None
     end_reason: str = ""
     """Reason given for a withdrawal or a void session."""
+    excluded: frozenset[PartyId] = frozenset()
+    """Who may neither bid nor win any more."""
+    play: Play | None = None
+    """What another format than open ascending bids remembers besides."""
 
 
 class Accepted(Struct, frozen=True):

@@ -1,0 +1,215 @@
+"""What everybody sees of a session of another format, and when. Before the opening: neither who left an envelope nor how many did."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from engine.rules.auction.clearing.descending import runs_us
+from engine.rules.auction.formats import events as fe
+from engine.rules.auction.formats.holders import holder_of, to_be_asked
+from engine.rules.auction.formats.play import Play
+from engine.rules.auction.formats.refusing import play_of
+from engine.rules.auction.formats.results import is_challenged, mark_of
+from engine.rules.auction.formats.terms import Falling, Hybrid, Packages, Units, clock_of, format_of
+from engine.rules.auction.state import LotState, Phase
+from engine.values import InstantUs, LotId, PartyId
+
+
+class PublicClock(Struct, frozen=True, kw_only=True):
+    """The falling price, for everybody to follow: the start less one step for each `step_us` since `started_us`."""
+
+    start: str
+    step: str
+    step_us: int
+    started_us: InstantUs
+    floor: str | None
+
+
+class PublicOpening(Struct, frozen=True, kw_only=True):
+    """The opening of sealed bids, live: the commitment, whose shares are there, what was opened."""
+
+    commitment: str
+    codes: tuple[str, ...]
+    due_us: InstantUs
+    last_us: InstantUs
+    late: bool
+    shares: tuple[int, ...]
+    """Places of the officers who have brought theirs; 2 is the supervisor's recovery share."""
+    scored: int
+    """Assessors who have scored."""
+    refused: dict[str, str]
+
+
+class PublicBid(Struct, frozen=True, kw_only=True):
+    """A sealed bid after its opening."""
+
+    code: str
+    amount: str
+    quantity: int
+    parts: tuple[tuple[tuple[str, ...], str], ...]
+    total_ppm: int | None
+    plan_scores_ppm: dict[str, int] | None
+
+
+class PublicShare(Struct, frozen=True, kw_only=True):
+    """What one bidder got."""
+
+    code: str
+    quantity: int
+    price: str
+    lots: tuple[str, ...]
+
+
+class PublicPlay(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What another format shows besides what every session shows; parts that do not apply are left out."""
+
+    format: str
+    round_no: int = 1
+    previous_lot: LotId | None = None
+    clock: PublicClock | None = None
+    units: int | None = None
+    left: int | None = None
+    lots: tuple[str, ...] = ()
+    opening: PublicOpening | None = None
+    bids: tuple[PublicBid, ...] = ()
+    broken: dict[str, str] = {}
+    least_best_bid: str | None = None
+    priority: str | None = None
+    """How rights of priority are exercised, P1 to P5."""
+    exercised: tuple[str, ...] = ()
+    """Codes of the holders who exercised at the standing price."""
+    waiting_for: int | None = None
+    """Holders who are still waited for."""
+    shares: tuple[PublicShare, ...] = ()
+
+
+class OwnPlay(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a bidder alone sees of his part in it."""
+
+    envelope_seq: int | None = None
+    envelope_digest: str | None = None
+    taker: bool = False
+    may_exercise: bool = False
+    excluded: bool = False
+
+
+def public_play(state: LotState) -> PublicPlay:
+    """Return what everybody may see now."""
+    play = play_of(state)
+    kind = play.terms.format
+    several = isinstance(kind, (Falling, Units)) and kind.units
+    waiting = state.phase is Phase.PRIORITY and state.leader is not None
+    return PublicPlay(
+        format=format_of(play.terms),
+        round_no=play.terms.round_no,
+        previous_lot=play.terms.previous_lot,
+        clock=_clock(state, play),
+        units=several or None,
+        left=kind.units - play.taken if isinstance(kind, Falling) else None,
+        lots=tuple(one.name for one in kind.lots) if isinstance(kind, Packages) else (),
+        opening=_opening(state, play),
+        bids=_bids(play),
+        broken=play.broken,
+        least_best_bid=_least_best_bid(state, play),
+        priority=None if play.terms.priority is None else play.terms.priority.mode.value,
+        exercised=tuple(one.code for one in play.exercises if one.price == state.price),
+        waiting_for=len(to_be_asked(state, state.leader)) if waiting and state.leader is not None else None,
+        shares=tuple(
+            PublicShare(code=one.code, quantity=one.quantity, price=str(one.price), lots=one.lots)
+            for one in play.allocated
+        ),
+    )
+
+
+def hides_end(state: LotState) -> bool:
+    """Tell whether the end of the clock would give away a secret floor."""
+    kind = None if state.play is None else state.play.terms.format
+    return isinstance(kind, (Falling, Hybrid)) and kind.secret_floor and state.phase in (Phase.SCHEDULED, Phase.OPEN)
+
+
+def own_play(state: LotState, party: PartyId) -> OwnPlay:
+    """Return what a bidder alone may see."""
+    play = play_of(state)
+    held = play.envelopes.get(party)
+    asked = state.phase is Phase.PRIORITY and state.leader is not None and party in to_be_asked(state, state.leader)
+    return OwnPlay(
+        envelope_seq=None if held is None else held.seq,
+        envelope_digest=None if held is None else held.digest,
+        taker=mark_of(play)[0] == party,
+        may_exercise=asked and holder_of(state, party) is not None,
+        excluded=party in state.excluded,
+    )
+
+
+def shown_kind(event: fe.FormatEvent) -> str | None:
+    """Return the kind of the public line of an event, None for what nobody else may know yet."""
+    return None if isinstance(event, fe.EnvelopeTaken) else _KINDS[type(event)]
+
+
+_KINDS: dict[type[Struct], str] = {
+    fe.PriceTaken: "price_taken",
+    fe.SealingClosed: "sealing_closed",
+    fe.BidRefusedUnopened: "bid_refused",
+    fe.ScoresGiven: "scores_given",
+    fe.SharesContributed: "shares",
+    fe.OpeningLate: "opening_late",
+    fe.BidsOpened: "opened_bids",
+    fe.BestBidPlaced: "best_bid",
+    fe.PriorityOpened: "priority_opened",
+    fe.PriorityExercised: "priority_exercised",
+    fe.PriorityWaived: "priority_waived",
+    fe.BidderExcluded: "excluded",
+    fe.LotExtended: "extended",
+    fe.LotAllocated: "allocated",
+}
+
+
+def _clock(state: LotState, play: Play) -> PublicClock | None:
+    clock = clock_of(play.terms)
+    if clock is None or state.closes_at_us is None or state.phase not in (Phase.SCHEDULED, Phase.OPEN):
+        return None
+    return PublicClock(
+        start=str(clock.start),
+        step=str(clock.step),
+        step_us=clock.step_us,
+        started_us=InstantUs(state.closes_at_us - runs_us(clock)),
+        floor=None if hides_end(state) else str(clock.floor),
+    )
+
+
+def _opening(state: LotState, play: Play) -> PublicOpening | None:
+    if play.due_us is None or play.last_us is None:
+        return None
+    return PublicOpening(
+        commitment=play.commitment,
+        codes=tuple(sorted(state.codes[party] for party in play.envelopes)),
+        due_us=play.due_us,
+        last_us=play.last_us,
+        late=play.late,
+        shares=tuple(sorted(int(place) for place in play.shares)),
+        scored=len(play.scores),
+        refused=play.refused,
+    )
+
+
+def _bids(play: Play) -> tuple[PublicBid, ...]:
+    totals = {one.code: one for one in play.totals}
+    shown = []
+    for bid in play.bids:
+        total = totals.get(bid.code)
+        shown.append(
+            PublicBid(
+                code=bid.code,
+                amount=str(bid.amount),
+                quantity=bid.quantity,
+                parts=tuple((lots, str(amount)) for lots, amount, _ in bid.parts),
+                total_ppm=None if total is None else total.total_ppm,
+                plan_scores_ppm=None if total is None else total.plan_scores_ppm,
+            )
+        )
+    return tuple(shown)
+
+
+def _least_best_bid(state: LotState, play: Play) -> str | None:
+    least = is_challenged(state, play.bids) if state.phase is Phase.BEST_BID else None
+    return None if least is None else str(least)
