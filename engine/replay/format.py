@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from engine.replay.errors import BadLine
 from engine.replay.formats import FORMATS, session_of
-from engine.replay.terms import MS_US, InstantMs, LotLine, Name, optional_amount
+from engine.replay.terms import MS_US, InstantMs, LotLine, Name, optional_amount, units_of
 from engine.rules.auction.formats.terms import Falling, SessionTerms, Units
 from engine.rules.auction.terms import Terms
 from engine.values import CNY, Amount, Currency, InstantUs, LotId, PartyId
@@ -39,7 +39,7 @@ class BidLine(Struct, frozen=True, tag_field="kind", tag="bid", forbid_unknown_f
     bidder: Name
     amount: str | None = None
     maximum: str | None = None
-    quantity: str | None = None
+    quantity: str | int | None = None
     refused: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
@@ -152,13 +152,10 @@ class _Reading:
         if kind is not None and (line.maximum is not None or line.amount is None):
             raise BadLine("a bid of this format has an amount and no maximum")
         _check_name("bidder", line.bidder)
-        quantity = line.quantity or "1"
-        if not (quantity.isascii() and quantity.isdigit() and 1 <= int(quantity) <= 10_000):
-            raise BadLine("a quantity is a whole number from 1 to 10000")
         currency = self.lots[place].terms.currency
         amount, maximum = optional_amount(line.amount, currency), optional_amount(line.maximum, currency)
         at_us, bidder = InstantUs(line.at * MS_US), PartyId(line.bidder)
-        self.bids.append(ReplayBid(place, at_us, bidder, amount, maximum, int(quantity), line.refused or ""))
+        self.bids.append(ReplayBid(place, at_us, bidder, amount, maximum, units_of(line.quantity), line.refused or ""))
 
 
 def _decode(line: bytes) -> CurrencyLine | LotLine | BidLine:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from engine.envelopes import context_of, open_box, private_key, public_text, read_envelope, seal
 from engine.replay.errors import BadLine
-from engine.replay.terms import MS_US, LotLine, amount_of, common_terms, optional_amount
+from engine.replay.terms import MS_US, LotLine, amount_of, common_terms, optional_amount, units_of
 from engine.rules.auction.clearing.descending import Clock, runs_us
 from engine.rules.auction.clearing.multi_unit import Pricing
 from engine.rules.auction.clearing.sealed import Tie
@@ -75,7 +75,7 @@ def _play_of(line: LotLine, currency: Currency) -> ft.SessionTerms:
             step_us=DurationUs(line.step_ms * MS_US),
             floor=optional_amount(line.floor, currency) or Amount(0),
         )
-        return ft.SessionTerms(format=ft.Falling(clock=clock, units=line.quantity or 1))
+        return ft.SessionTerms(format=ft.Falling(clock=clock, units=units_of(line.quantity)))
     kind: ft.Format
     if line.format in SEALED:
         lowest = line.format == "sealed_lowest"
@@ -87,7 +87,7 @@ def _play_of(line: LotLine, currency: Currency) -> ft.SessionTerms:
             floor=optional_amount(line.floor, currency) if lowest else None,
         )
     else:
-        kind = ft.Units(units=line.quantity or 1, pricing=UNITS[line.format], replaceable=True)
+        kind = ft.Units(units=units_of(line.quantity), pricing=UNITS[line.format], replaceable=True)
     first, second, recovery = (
         ft.Officer(party=PartyId(f"replay officer {place}"), key=public_text(officer_key(line.lot, place)))
         for place in range(3)

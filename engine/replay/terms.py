@@ -30,6 +30,7 @@ MS_US: Final = 1_000
 MS_MAX: Final = 8_000_000_000_000
 """The year 2223: later instants are no exact integers in JSON once they are microseconds."""
 _AFTER_ITS_MS: Final = 1
+UNITS_MAX: Final = 10_000
 _PERCENT: Final = Currency("percent", 4)
 """A percentage with four decimals is a whole number of millionths."""
 
@@ -67,7 +68,7 @@ class LotLine(Struct, frozen=True, tag_field="kind", tag="lot", forbid_unknown_f
     limited_cycle_ms: DurationMs | None = None
     proxy: bool | None = None
     tie: Literal["earliest", "lot"] | None = None
-    quantity: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    quantity: str | int | None = None
     """Units to be sold."""
     floor: str | None = None
     """Where a falling price ends; the least bid of a procurement."""
@@ -143,6 +144,18 @@ def amount_of(text: str, currency: Currency) -> Amount:
     if amount is None:
         raise BadLine(f"{text[:60]!r} is no {currency.code} amount with at most {currency.exponent} decimals")
     return amount
+
+
+def units_of(quantity: str | int | None) -> int:
+    """Return a quantity, as a number or as digits; 1 for none.
+
+    Raises:
+        BadLine: it is no whole number from 1 to 10,000.
+    """
+    text = "1" if quantity is None else str(quantity)
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 5 and 1 <= int(text) <= UNITS_MAX):
+        raise BadLine(f"a quantity is a whole number from 1 to {UNITS_MAX}")
+    return int(text)
 
 
 def optional_amount(text: str | None, currency: Currency) -> Amount | None:

@@ -76,7 +76,8 @@ def test_the_diagram_is_the_state_machine() -> None:
 
 
 def test_every_phase_is_reached() -> None:
-    assert {after for _, after in moves_seen()} | {"scheduled"} == {phase.value for phase in Phase}
+    of_formats = {Phase.SEALING, Phase.CLOSED, Phase.BEST_BID, Phase.PRIORITY}
+    assert {after for _, after in moves_seen()} | {"scheduled"} == {phase.value for phase in set(Phase) - of_formats}
 
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase.is_final])
