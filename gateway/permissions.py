@@ -76,6 +76,23 @@ _API: Final = (
     Door("DELETE", "/api/v1/tokens/{id}", MEMBERS),
 )
 
+_FORMATS: Final = (
+    Door("POST", "/api/v1/sessions", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/takes", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/lots/{lot}/envelopes", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/lots/{lot}/best-bid", BIDDERS, Scope.BID),
+    Door("POST", "/api/v1/lots/{lot}/priority", BIDDERS, Scope.BID),
+    # Officers and assessors are named in the terms of a session: the handler, and the rule, let nobody else through.
+    Door("GET", "/api/v1/lots/{lot}/boxes", MEMBERS),
+    Door("POST", "/api/v1/lots/{lot}/shares", MEMBERS),
+    Door("POST", "/api/v1/lots/{lot}/scores", MEMBERS),
+    Door("POST", "/api/v1/lots/{lot}/refusals", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/exclusions", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/extension", OPERATORS, Scope.DESK),
+    Door("GET", "/api/v1/me/officer-key", MEMBERS, Scope.READ),
+    Door("PUT", "/api/v1/me/officer-key", MEMBERS),
+)
+
 _HEALTH: Final = (
     Door("GET", "/livez", ANYONE, Scope.READ),
     Door("GET", "/readyz", ANYONE, Scope.READ),
@@ -355,6 +372,7 @@ ROWS: Final = (
     *_CATALOGUE,
     *_ACHIEVEMENTS,
     *_API,
+    *_FORMATS,
     *_HEALTH,
     *_PAGES,
     *_LIVE,

@@ -52,6 +52,7 @@ from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
 from gateway.accounts.identities import Identities
 from gateway.accounts.model import ACCOUNT_MIGRATIONS
+from gateway.accounts.officers import OfficerKeys
 from gateway.accounts.passwords import Passwords
 from gateway.bank.banking import act_for_ever, add_bank_gauges, build_banking
 from gateway.board import availability
@@ -245,6 +246,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         calendar=calendar,
         accounts=accounts,
         admissions=Admissions(pool),
+        officer_keys=OfficerKeys(pool, engine.clock.now_us),
         drafts=Drafts(pool),
         achievements=Achievements(pool, engine.clock.now_us, [search_feed.achievement]),
         search=Search(pool),

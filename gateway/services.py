@@ -32,6 +32,7 @@ from engine.runtime.engine import Engine
 from engine.typesetting.typesetter import Typesetter
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
+from gateway.accounts.officers import OfficerKeys
 from gateway.bank.banking import Banking
 from gateway.board.answers import Answers
 from gateway.config import Config
@@ -68,6 +69,8 @@ class Services:
     """Statutory days as of the start; deadlines counted by another version are counted again."""
     accounts: Accounts
     admissions: Admissions
+    officer_keys: OfficerKeys
+    """Public keys of people who may open sealed bids."""
     drafts: Drafts
     achievements: Achievements
     confidentiality: Confidentiality

@@ -10,6 +10,7 @@ from engine.evidence.receipts import Outcome, Receipt, refused
 from engine.journal.codec import request_digest
 from engine.journal.log import JournalUnavailable
 from engine.rules.auction import commands as c
+from engine.rules.auction.formats import commands as fc
 from engine.rules.auction.state import LotState
 from engine.rules.rejections import Reject
 from engine.runtime.book import CorruptLog
@@ -28,6 +29,17 @@ VERBS: Final[dict[type[c.Command], str]] = {
     c.ResumeLot: "resume",
     c.VoidLot: "void",
     c.WithdrawLot: "withdraw",
+    c.PublishSession: "publish",
+    fc.TakePrice: "take",
+    fc.SubmitEnvelope: "seal",
+    fc.PlaceBestBid: "best_bid",
+    fc.ExercisePriority: "priority",
+    fc.WaivePriority: "priority",
+    fc.ContributeShares: "shares",
+    fc.GiveScores: "scores",
+    fc.RefuseBid: "refuse",
+    fc.ExcludeBidder: "exclude",
+    fc.ExtendLot: "extend",
 }
 
 

@@ -16,7 +16,12 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 ROWS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 UNMATCHED: Final = "unmatched"
 LAG_EVERY_S: Final = 0.25
-LOT_VERBS: Final = frozenset({"bid", "admit", "publish", "pause", "resume", "void", "withdraw"})
+LOT_VERBS: Final = frozenset(
+    {
+        "bid", "admit", "publish", "pause", "resume", "void", "withdraw", "take", "seal", "best_bid", "priority", "shares",
+        "scores", "refuse", "exclude", "extend",
+    }
+)  # fmt: skip
 _LISTING_VERB: Final = re.compile(r"(listing|intent|taking|offer|deal)\.[a-z_]{1,20}")
 """Verbs of gateway/listings/asking.py."""
 

@@ -11,6 +11,7 @@ import msgspec
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from engine.rules.auction.formats.terms import SessionTerms
 from engine.rules.rejections import Retry
 from gateway import __version__
 from gateway.errors import ERRORS, Code, status_of
@@ -179,7 +180,7 @@ def _schemas() -> dict[str, Any]:
     wishes: list[type[BaseModel]] = [e.takes for e in ENDPOINTS if e.takes is not None]
     _, incoming = models_json_schema([(model, "validation") for model in wishes], ref_template=REF + "{model}")
     _, outgoing = msgspec.json.schema_components(
-        [ProblemDetails, *(e.gives for e in ENDPOINTS)], ref_template=REF + "{name}"
+        [ProblemDetails, SessionTerms, *(e.gives for e in ENDPOINTS)], ref_template=REF + "{name}"
     )
     outgoing = msgspec.json.decode(msgspec.json.encode(outgoing))  # defaults may be tuples; the document is JSON
     definitions: dict[str, Any] = incoming["$defs"]

@@ -130,3 +130,12 @@ SELECT * FROM account WHERE party = $1 ORDER BY login LIMIT $2;
 
 -- name: join_party
 UPDATE account SET party = $2, member_roles = $3 WHERE id = $1 RETURNING *;
+
+-- name: retire_officer_key
+UPDATE officer_key SET retired_at_us = $3 WHERE party = $1 AND key <> $2 AND retired_at_us IS NULL;
+
+-- name: put_officer_key
+INSERT INTO officer_key (party, key, made_by, made_at_us) VALUES ($1, $2, $3, $4) ON CONFLICT (party, key) DO NOTHING;
+
+-- name: officer_keys
+SELECT party, key, made_at_us FROM officer_key WHERE party = ANY($1::text[]) AND retired_at_us IS NULL;

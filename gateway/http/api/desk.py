@@ -32,7 +32,7 @@ async def publish(call: Call, wish: PublishWish) -> CommandView:
     digest = request_digest(wish.command(code_seed=0))
     command = wish.command(code_seed=secrets.randbelow(CODE_SEEDS))
     receipt = await ask(call.services, call.caller, LotId(wish.lot), command, wish.id.bytes, digest=digest)
-    return await _told(call, "lot.publish", receipt)
+    return await told(call, "lot.publish", receipt)
 
 
 async def pause(call: Call, wish: PauseWish) -> CommandView:
@@ -112,9 +112,10 @@ async def preview(call: Call, wish: PreviewWish) -> PreviewView:  # noqa: ARG001
 async def _act(call: Call, wish: CommandWish, command: c.Command, act: str) -> CommandView:
     state = await find_lot(call.services, call.lot_id)
     receipt = await ask(call.services, call.caller, state.lot_id, command, wish.id.bytes)
-    return await _told(call, act, receipt)
+    return await told(call, act, receipt)
 
 
-async def _told(call: Call, act: str, receipt: Receipt) -> CommandView:
+async def told(call: Call, act: str, receipt: Receipt) -> CommandView:
+    """Note an act in the audit log and return its answer."""
     await call.services.accounts.note(call.caller, call.origin.network, act, receipt.subject_id, outcome_of(receipt))
     return accepted_view(receipt)

@@ -16,6 +16,7 @@ from gateway.http.api import deposits, desk, evidence, market, own, parties, wis
 from gateway.http.api import views as v
 from gateway.http.api.bank import BANK_ENDPOINTS
 from gateway.http.api.calls import Endpoint
+from gateway.http.api.format_endpoints import FORMAT_ENDPOINTS
 from gateway.http.api.listing_endpoints import LISTING_ENDPOINTS
 
 _ASKED: Final = (Reject.COMMAND_ID_REUSED, Reject.IN_DOUBT, Reject.BUSY)
@@ -47,6 +48,7 @@ ENDPOINTS: Final = (
         "GET", f"{V1}/evidence/{{number}}", "How far an evidence file is", evidence.show, evidence.EvidenceFileView,
         refuses=_THERE,
     ),
+    *FORMAT_ENDPOINTS,
     Endpoint("GET", f"{V1}/me/party", "The party for which the account acts", parties.own, parties.OwnPartyView),
     Endpoint(
         "POST", f"{V1}/me/party", "Register or change a party", parties.register, parties.OwnPartyView, parties.PartyWish,

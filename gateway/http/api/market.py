@@ -8,6 +8,7 @@ from uuid import UUID
 from engine.evidence.receipts import Outcome, chain_document, public_key_text, receipt_of
 from engine.journal.codec import decode_event
 from engine.rules.auction.commands import AdmitBidder
+from engine.rules.auction.formats.showing import public_rules
 from engine.rules.auction.terms import Admission
 from engine.rules.rejections import Reject
 from engine.rules.visibility import history_row, public_lot, you
@@ -55,7 +56,8 @@ async def lot(call: Call) -> LotView:
         live=public_lot(state),
         subject=state.subject,
         terms=terms_view(state.terms),
-        you=None if account is None else you(state, account.id),
+        rules=None if state.play is None else public_rules(state.play.terms),
+        you=None if account is None else you(state, call.caller.party_on(state.lot_id)),
     )
 
 

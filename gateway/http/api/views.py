@@ -13,6 +13,8 @@ from engine.evidence.receipts import Outcome, Receipt
 from engine.rules.auction import terms as t
 from engine.rules.auction.commands import Subject
 from engine.rules.auction.events import WIRE_NAMES, BidAccepted, BidderAdmitted, BidRejected
+from engine.rules.auction.formats.events import PriceTaken
+from engine.rules.auction.formats.showing import PublicRules
 from engine.rules.rejections import RETRY, Retry
 from engine.rules.visibility import HistoryRow, PublicLot, You
 from gateway.accounts.accounts import Token
@@ -66,6 +68,8 @@ class LotView(Struct, frozen=True, kw_only=True):
     live: PublicLot
     subject: Subject
     terms: TermsView
+    rules: PublicRules | None = None
+    """The terms of another format than open ascending bids."""
     you: You | None
     """What the caller sees of himself; null without a bidder code."""
 
@@ -253,6 +257,8 @@ def command_view(receipt: Receipt, command_id: str) -> CommandView:
             "closes_at_us": event.closes_at_us,
             "extended": event.extended,
         }
+    elif isinstance(event, PriceTaken):
+        bid = {"price": str(event.price)}
     elif isinstance(event, BidderAdmitted):
         code = event.code
     return CommandView(

@@ -10,7 +10,16 @@ from engine.rules.auction.formats.holders import holder_of, to_be_asked
 from engine.rules.auction.formats.play import Play
 from engine.rules.auction.formats.refusing import play_of
 from engine.rules.auction.formats.results import is_challenged, mark_of
-from engine.rules.auction.formats.terms import Falling, Hybrid, Packages, Units, clock_of, format_of
+from engine.rules.auction.formats.terms import (
+    Falling,
+    Hybrid,
+    PackageLot,
+    Packages,
+    SessionTerms,
+    Units,
+    clock_of,
+    format_of,
+)
 from engine.rules.auction.state import LotState, Phase
 from engine.values import InstantUs, LotId, PartyId
 
@@ -83,6 +92,36 @@ class PublicPlay(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shares: tuple[PublicShare, ...] = ()
 
 
+class PublicRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The terms of a format as everybody may read them; they never change. A secret floor and the holders' names are not here."""
+
+    format: str
+    pricing: str | None = None
+    tie: str | None = None
+    replaceable: bool = False
+    ceiling: str | None = None
+    floor: str | None = None
+    units: int | None = None
+    per_bidder_max: int | None = None
+    price_weight: int | None = None
+    criteria: tuple[tuple[str, int], ...] = ()
+    assessors: int = 0
+    lots: tuple[PackageLot, ...] = ()
+    sealed_round_us: int | None = None
+    best_bid_us: int | None = None
+    officer_keys: tuple[str, ...] = ()
+    """Public keys of the two officers and of the supervisor's recovery share: what a sealed bid is encrypted to."""
+    opening_due_us: int | None = None
+    opening_last_us: int | None = None
+    priority: str | None = None
+    priority_ranks: tuple[int, ...] = ()
+    priority_window_us: int | None = None
+    priority_notified: str = ""
+    round_no: int = 1
+    rounds_max: int | None = None
+    cut_max_bps: int | None = None
+
+
 class OwnPlay(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a bidder alone sees of his part in it."""
 
@@ -118,6 +157,39 @@ def public_play(state: LotState) -> PublicPlay:
             PublicShare(code=one.code, quantity=one.quantity, price=str(one.price), lots=one.lots)
             for one in play.allocated
         ),
+    )
+
+
+def public_rules(play: SessionTerms) -> PublicRules:
+    """Return the terms of a format as everybody may read them."""
+    kind, opening, priority, rounds = play.format, play.opening, play.priority, play.rounds
+    pricing, tie = getattr(kind, "pricing", None), getattr(kind, "tie", None)
+    ceiling, floor = getattr(kind, "ceiling", None), getattr(kind, "floor", None)
+    return PublicRules(
+        format=format_of(play),
+        pricing=None if pricing is None else pricing.value,
+        tie=None if tie is None else tie.value,
+        replaceable=getattr(kind, "replaceable", False),
+        ceiling=None if ceiling is None else str(ceiling),
+        floor=None if floor is None else str(floor),
+        units=getattr(kind, "units", None),
+        per_bidder_max=getattr(kind, "per_bidder_max", None),
+        price_weight=getattr(kind, "price_weight", None),
+        criteria=tuple((one.name, one.weight) for one in getattr(kind, "criteria", ())),
+        assessors=len(getattr(kind, "assessors", ())),
+        lots=kind.lots if isinstance(kind, Packages) else (),
+        sealed_round_us=getattr(kind, "sealed_round_us", None),
+        best_bid_us=getattr(kind, "best_bid_us", None),
+        officer_keys=() if opening is None else (*(one.key for one in opening.officers), opening.recovery.key),
+        opening_due_us=None if opening is None else opening.due_us,
+        opening_last_us=None if opening is None else opening.last_us,
+        priority=None if priority is None else priority.mode.value,
+        priority_ranks=() if priority is None else tuple(sorted(one.rank for one in priority.holders)),
+        priority_window_us=None if priority is None else priority.window_us,
+        priority_notified="" if priority is None else priority.notified,
+        round_no=play.round_no,
+        rounds_max=None if rounds is None else rounds.rounds_max,
+        cut_max_bps=None if rounds is None else rounds.cut_max_bps,
     )
 
 
