@@ -9,7 +9,6 @@ does not open for somebody else. The same in the browser: gateway/static/js/lib/
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -92,7 +91,7 @@ def read_envelope(text: str) -> Envelope:
     return envelope
 
 
-def seal(plaintext: bytes, keys: Sequence[str], context: bytes, random_bytes: RandomBytes = os.urandom) -> str:
+def seal(plaintext: bytes, keys: Sequence[str], context: bytes, random_bytes: RandomBytes) -> str:
     """Return an envelope for three officers' public keys, as text. The browser does the same; this serves bots and tests."""
     assert len(keys) == SHARES and len(plaintext) <= PLAINTEXT_MAX
     content_key, nonce = random_bytes(KEY_LENGTH), random_bytes(NONCE_LENGTH)
@@ -154,7 +153,7 @@ def combine(shares: Mapping[int, bytes]) -> bytes:
     return bytes(_times(a, by_left) ^ _times(b, by_right) for a, b in zip(one, two, strict=True))
 
 
-def private_key(random_bytes: RandomBytes = os.urandom) -> EllipticCurvePrivateKey:
+def private_key(random_bytes: RandomBytes) -> EllipticCurvePrivateKey:
     """Return a key pair; of the same random bytes always the same."""
     return derive_private_key(1 + int.from_bytes(random_bytes(KEY_LENGTH), "big") % (_ORDER - 1), SECP256R1())
 

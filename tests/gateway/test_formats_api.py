@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import Any
 from uuid import uuid4
 
@@ -36,7 +37,7 @@ class Round:
         self.buyers = [await town.person(Role.BIDDER) for _ in range(2)]
         for officer in self.officers:
             assert officer.account is not None
-            key = self.keys[officer.account.id] = private_key()
+            key = self.keys[officer.account.id] = private_key(os.urandom)
             status, answer = await officer.send("PUT", "/api/v1/me/officer-key", {"key": public_text(key)})
             assert status == 200 and answer["key"]["key"] == public_text(key), answer
         return self
@@ -79,7 +80,7 @@ class Round:
     async def envelope(self, buyer: Person, amount: int) -> str:
         seen = await self.read(buyer)
         plain = json.dumps({"amount": str(amount)}).encode()
-        return seal(plain, seen["rules"]["officer_keys"], context_of(self.lot, seen["you"]["code"]))
+        return seal(plain, seen["rules"]["officer_keys"], context_of(self.lot, seen["you"]["code"]), os.urandom)
 
     async def open_as(self, officer: Person) -> tuple[int, dict[str, Any]]:
         assert officer.account is not None
@@ -196,7 +197,7 @@ async def test_the_operators_hand_is_published_with_its_reason(sale: Round) -> N
 
 async def test_a_key_is_replaced_and_never_taken_twice(sale: Round) -> None:
     officer = sale.officers[0]
-    key = public_text(private_key())
+    key = public_text(private_key(os.urandom))
     assert (await officer.send("PUT", "/api/v1/me/officer-key", {"key": key}))[0] == 200
     assert (await officer.get("/api/v1/me/officer-key"))[1]["key"]["key"] == key
     assert officer.account is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -85,7 +86,7 @@ class FormatSession(Session):
     def envelope(self, bidder: str, content: Any, context: bytes | None = None) -> str:
         plain = content if isinstance(content, bytes) else json.dumps(content).encode()
         keys = [OPENING.officers[0].key, OPENING.officers[1].key, OPENING.recovery.key]
-        return seal(plain, keys, context or context_of(LOT, self.code(bidder)))
+        return seal(plain, keys, context or context_of(LOT, self.code(bidder)), os.urandom)
 
     def seal(self, clock: str, bidder: str, amount: int, **more: Any) -> str:
         """Leave a sealed bid."""
