@@ -15,6 +15,7 @@ import pytest
 from engine.catalogue.hall import CATALOGUE_MIGRATIONS
 from engine.journal import embedded
 from engine.journal.migrations import JOURNAL_MIGRATIONS, migrate
+from pricing.store import PRICING_MIGRATIONS
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
 PACKAGES = Path(__file__).resolve().parent.parent
@@ -28,7 +29,7 @@ def all_migrations() -> list[Path]:
         for path in PACKAGES.glob("gateway/*/sql/migrations")
         if path not in (JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS)
     )
-    return [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *others, SETTLEMENT_MIGRATIONS]
+    return [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *others, SETTLEMENT_MIGRATIONS, PRICING_MIGRATIONS]
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pricing.advice.reserve import optimal_reserve
 from pricing.advice.uncertain import Belief, advise_reserve, bidder_chances
 from pricing.lognormal import LogNormal
 
-DRAWS: Final = 20_000
+DRAWS: Final = 8_000
 WANTED_COMPETITION, SOME_COMPETITION = 0.6, 0.3
 PERISHABLE_YEARS: Final = 2.0
 _BIDDERS_MAX: Final = 20
@@ -76,9 +76,14 @@ class ModeAdvice(Struct, frozen=True, kw_only=True):
     outcomes: tuple[ModeOutcome, ...]
 
 
-def advise_mode(belief: Belief, situation: Situation, seed: int, draws: int = DRAWS) -> ModeAdvice:
-    """Play the permitted modes through with common random numbers and apply the rules that override."""
-    market = _Market(belief, seed, draws)
+def advise_mode(
+    belief: Belief, situation: Situation, seed: int, draws: int = DRAWS, reserve: float | None = None
+) -> ModeAdvice:
+    """Play the permitted modes through with common random numbers and apply the rules that override.
+
+    `reserve` is the best one for the belief, where it is known already.
+    """
+    market = _Market(belief, seed, draws, advise_reserve(belief).best.reserve if reserve is None else reserve)
     played = {mode: market.play(mode) for mode in Mode if mode in situation.permitted}
     table = np.stack([revenue for revenue, _, _ in played.values()])
     means = table.mean(axis=1)
@@ -99,8 +104,8 @@ def advise_mode(belief: Belief, situation: Situation, seed: int, draws: int = DR
 class _Market:
     """One set of random markets, the same for every mode."""
 
-    def __init__(self, belief: Belief, seed: int, draws: int) -> None:
-        self.belief = belief
+    def __init__(self, belief: Belief, seed: int, draws: int, reserve: float) -> None:
+        self.belief, self.reserve = belief, reserve
         generator = np.random.default_rng(seed)
         chances = bidder_chances(belief)[: _BIDDERS_MAX + 1]
         self.count = generator.choice(len(chances), size=draws, p=chances / chances.sum())
@@ -111,7 +116,6 @@ class _Market:
         top = np.partition(self.first_in_line, _BIDDERS_MAX - 2, axis=1)[:, -2:]
         self.high, self.second = top[:, 1], top[:, 0]
         self.competition = float(1 - chances[:2].sum())
-        self.reserve = advise_reserve(belief).best.reserve
         self.predictive = LogNormal(belief.mu, math.hypot(belief.sigma, belief.tau))
 
     def play(self, mode: Mode) -> tuple[Array, float, float]:

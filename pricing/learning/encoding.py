@@ -33,11 +33,11 @@ class Table(Struct, frozen=True):
 
 
 def table(numbers: Array, categories: NDArray[np.str_], text: Array | None = None, years: Array | None = None) -> Table:
-    """Return a table; without texts or years their columns are empty."""
+    """Return a table of two-dimensional columns; without texts or years those are empty."""
     n = len(numbers)
     return Table(
-        np.asarray(numbers, dtype=np.float64).reshape(n, -1),
-        np.asarray(categories, dtype=np.str_).reshape(n, -1),
+        np.atleast_2d(np.asarray(numbers, dtype=np.float64)),
+        np.atleast_2d(np.asarray(categories, dtype=np.str_)),
         np.zeros((n, 0)) if text is None else text,
         np.zeros(n) if years is None else np.asarray(years, dtype=np.float64),
     )

@@ -10,7 +10,9 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve
 from threadpoolctl import threadpool_limits
 
 from pricing.learning.censored import site
@@ -63,6 +65,24 @@ class Explanation(Struct, frozen=True, kw_only=True):
     start: float
     effects: tuple[tuple[str, float], ...]
     weights: tuple[tuple[int, float], ...]
+
+
+class Beside(Struct, frozen=True, kw_only=True):
+    """A deal beside the lot: its weight, its log price, the model's way from it to the lot, the lot's log median without it."""
+
+    place: int
+    weight: float
+    paid: float
+    moved: float
+    without: float | None
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """Everything about one lot, worked out around it once."""
+
+    forecast: Forecast
+    explanation: Explanation
+    beside: tuple[Beside, ...]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -266,39 +286,106 @@ class Model:
         """Return how many equally weighted deals each forecast rests on."""
         if not self.used.any():
             return np.zeros(len(lots))
-        rows, at = self.encoder.encode(lots.full()), unpack(self.shape, self.theta)
+        rows = self.encoder.encode(lots.full())
         found = np.zeros(len(lots))
         for place in range(len(lots)):
             row = rows.take(slice(place, place + 1))
             near, _ = self._around(row)
             assert near is not None, "some deals are used"
-            k = covariance(self.shape, at, row, near.rows)[0] - 1.0
-            k = np.maximum(k, 0.0) / near.scale
-            found[place] = float(k.sum()) ** 2 / float((k**2).sum()) if k.any() else 0.0
+            found[place] = self._count(near, row)
         return found
+
+    def _count(self, near: Posterior, row: Rows) -> float:
+        k = covariance(self.shape, unpack(self.shape, self.theta), row, near.rows)[0] - 1.0
+        k = np.maximum(k, 0.0) / near.scale
+        return float(k.sum()) ** 2 / float((k**2).sum()) if k.any() else 0.0
+
+    def look(self, lots: Lots, shown: int, removed: int) -> Look:
+        """Forecast one lot and say what it rests on, looking around it once.
+
+        Args:
+            lots: One lot.
+            shown: Deals to compare it with.
+            removed: Of those, the first ones for which the forecast without them is worked out.
+        """
+        with threadpool_limits(1):
+            full = lots.full()
+            rows = self.encoder.encode(full)
+            start = float(self.level.start(lots)[0])
+            near, inside = self._around(rows) if self.used.any() else (None, np.zeros(0, dtype=np.int64))
+            tree = 0.0 if self.forest is None else self.forest_share * float(self.forest.predict(rows)[0])
+            share = (1 - self.forest_share) * self.trust
+            reaches = [credible_quantile(self.scores, alpha * self.alpha / ALPHA) for alpha in (0.5, 0.2, 0.1)]
+            mean, sd, n_eff = 0.0, float(np.sqrt(self._unknown_variance(rows))[0]), 0.0
+            others: tuple[Beside, ...] = ()
+            if near is not None:
+                means, sds = self._capped(near, rows)
+                mean, sd, n_eff = float(means[0]), float(sds[0]), self._count(near, rows)
+                others = self._beside(near, inside, rows, mean, shown, removed)
+            unit = self.level.spread
+            middle = start + unit * float(np.clip(share * mean + tree, *self._bounds))
+            forecast = Forecast(
+                log_median=middle, sd=sd * unit, reach_50=reaches[0], reach_80=reaches[1], reach_90=reaches[2],
+                n_eff=n_eff, far=bool(self.encoder.far(full)[0]),
+            )  # fmt: skip
+            explanation = self._explained(near, inside, rows, start, tree)
+            lifted = tuple(
+                replace(
+                    one, paid=float(self.deals.log_price[one.place]), moved=share * unit * one.moved,
+                    without=None if one.without is None else start + unit * float(np.clip(share * one.without + tree, *self._bounds)),
+                )
+                for one in others
+            )  # fmt: skip
+            return Look(forecast=forecast, explanation=explanation, beside=lifted)
+
+    def _beside(
+        self, near: Posterior, inside: NDArray[np.int64], rows: Rows, mean: float, shown: int, removed: int
+    ) -> tuple[Beside, ...]:
+        """Compare with the deals of greatest weight: how far the model moves from theirs to this lot, and the mean without each."""
+        weights = near.weights(rows)[0]
+        weights = np.where(near.scale > 1, _cap(weights), weights)
+        order = np.argsort(-np.abs(weights), kind="stable")[:shown]
+        theirs, _ = near.predict(near.rows.take(order))
+        found = []
+        for rank, at in enumerate(order):
+            without = None
+            if rank < removed:
+                unit = np.zeros(len(weights))
+                unit[at] = 1.0
+                diagonal = float(cho_solve((near.factor, True), unit)[at])
+                without = mean - float(weights[at]) * float(near.alpha[at]) / diagonal
+            found.append(
+                Beside(
+                    place=int(inside[at]),
+                    weight=float(weights[at]),
+                    paid=0.0,
+                    moved=mean - float(theirs[rank]),
+                    without=without,
+                )
+            )
+        return tuple(found)
 
     def explain(self, lots: Lots) -> Explanation:
         """Take the forecast of one lot apart; the parts add up to it exactly."""
-        with threadpool_limits(1):
-            rows = self.encoder.encode(lots.full())
-            start = float(self.level.start(lots)[0])
-            near, inside = self._around(rows) if self.used.any() else (None, np.zeros(0, dtype=np.int64))
-            if near is None:
-                return Explanation(start=start, effects=(), weights=())
-            at, unit = unpack(self.shape, self.theta), self.level.spread
-            share = (1 - self.forest_share) * self.trust
-            parts = components(self.shape, at, rows, near.rows)
-            effects = [(self._name(name), share * unit * float(k[0] @ near.alpha)) for name, k in parts.items()]
-            weights = near.weights(rows)[0]
-            capped = np.where(near.scale > 1, _cap(weights), weights)
-            effects.append(("influence_cap", share * unit * float((capped - weights) @ near.y)))
-            if self.forest is not None:
-                effects.append(("forest", self.forest_share * unit * float(self.forest.predict(rows)[0])))
-            whole = sum(effect for _, effect in effects) / unit
-            effects.append(("bounds", (float(np.clip(whole, *self._bounds)) - whole) * unit))
-            order = np.argsort(-np.abs(capped), kind="stable")
-            named = tuple((int(inside[i]), float(capped[i])) for i in order)
-            return Explanation(start=start, effects=tuple(e for e in effects if e[1] != 0.0), weights=named)
+        return self.look(lots, 0, 0).explanation
+
+    def _explained(
+        self, near: Posterior | None, inside: NDArray[np.int64], rows: Rows, start: float, tree: float
+    ) -> Explanation:
+        unit, share = self.level.spread, (1 - self.forest_share) * self.trust
+        if near is None:
+            return Explanation(start=start, effects=(), weights=())
+        parts = components(self.shape, unpack(self.shape, self.theta), rows, near.rows)
+        effects = [(self._name(name), share * unit * float(k[0] @ near.alpha)) for name, k in parts.items()]
+        weights = near.weights(rows)[0]
+        capped = np.where(near.scale > 1, _cap(weights), weights)
+        effects.append(("influence_cap", share * unit * float((capped - weights) @ near.y)))
+        effects.append(("forest", unit * tree))
+        whole = sum(effect for _, effect in effects) / unit
+        effects.append(("bounds", (float(np.clip(whole, *self._bounds)) - whole) * unit))
+        order = np.argsort(-np.abs(capped), kind="stable")
+        named = tuple((int(inside[i]), float(capped[i])) for i in order)
+        return Explanation(start=start, effects=tuple(e for e in effects if e[1] != 0.0), weights=named)
 
     def _name(self, part: str) -> str:
         kind, _, number = part.partition(".")

@@ -1,0 +1,156 @@
+"""The market as the model sees it: observations turned into rows, fitted once, then learnt one by one. A pure function of its inputs."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from pricing.advice.demand import Demand
+from pricing.advice.estimating import Spread, fit_spread
+from pricing.learning.deals import Deals, Lots
+from pricing.learning.encoding import table
+from pricing.learning.kernel import Array
+from pricing.learning.level import Prior
+from pricing.learning.model import Forecast, Look, Model, Settings
+from pricing.observations import Observed
+from pricing.priors.tables import Priors
+from pricing.quotes import Facts
+
+NUMBERS: Final = ("trl", "remaining_years", "family")
+CATEGORIES: Final = ("industry", "field", "region", "licence", "mode")
+TEXT_WIDTH: Final = 256
+YEAR_US: Final = 365.25 * 86_400 * 1_000_000
+FEN_A_YUAN: Final = 100
+SPREAD_LOTS_MAX: Final = 300
+
+
+class Market:
+    """The model over the sold and unsold lots of technology, with what past auctions say about bidders.
+
+    Certificates that are sold for some hundred yuan are another population and left out.
+    """
+
+    def __init__(self, observed: Sequence[Observed], priors: Priors, seed: int) -> None:
+        self.priors = priors
+        self.known: list[Observed] = [one for one in observed if _belongs(one)]
+        self.latest_us = max((one.at_us for one in self.known), default=0)
+        settings = Settings(
+            prior=Prior(
+                log_median=priors.figure_of("category_log_median") + math.log(FEN_A_YUAN),
+                log_sd=priors.figure_of("category_log_sd"),
+                valued_log_sd=priors.figure_of("expert_log_sd"),
+            ),
+            seed=seed,
+            number_names=NUMBERS,
+            category_names=CATEGORIES,
+            has_text=True,
+            has_time=True,
+        )
+        self.origin_us = min((one.at_us for one in self.known), default=0)
+        self.model = Model(_deals(self.known, priors, self.origin_us), settings)
+        self.demand = Demand(priors.figure_of("bidders_shape"), priors.figure_of("bidders_rate")).after(
+            [one.observation.bidders for one in self.known if one.observation.bidders]
+        )
+        self.spread = self._fit_spread()
+
+    def _fit_spread(self) -> Spread:
+        lots = []
+        for one in reversed(self.known):
+            dropped = [fen for fen in one.observation.dropped_fen if fen > 0]
+            if dropped and one.observation.sold:
+                middle = math.log(one.observation.price_fen)
+                lots.append([math.log(fen) - middle for fen in dropped])
+            if len(lots) == SPREAD_LOTS_MAX:
+                break
+        return fit_spread(lots)
+
+    def look(self, facts: Facts, mode: str, at_us: int, shown: int, removed: int) -> Look:
+        """Forecast the price of the whole right in an achievement; the kind of licence is applied by whoever asks."""
+        return self.model.look(self.lots_of(facts, mode, at_us), shown, removed)
+
+    def lots_of(self, facts: Facts, mode: str, at_us: int) -> Lots:
+        """Return an achievement as a row."""
+        years = (at_us - self.origin_us) / YEAR_US if self.known else 0.0
+        return _lots(
+            [[facts.trl, _nan(facts.remaining_years), facts.family]],
+            [[facts.industry, facts.field, facts.region, facts.licence, mode]],
+            [facts.title],
+            [years],
+            [_nan(facts.valuation_fen)],
+        )
+
+    def learn(self, one: Observed) -> bool:
+        """Learn one more outcome; tell whether it was set aside for a person to look at."""
+        if not _belongs(one):
+            return False
+        if not self.known:
+            self.origin_us = one.at_us
+        strange = self.model.update(_deals([one], self.priors, self.origin_us))
+        self.known.append(one)
+        self.latest_us = max(self.latest_us, one.at_us)
+        if one.observation.bidders:
+            self.demand = self.demand.after([one.observation.bidders])
+        return strange
+
+    def forecast_of(self, one: Observed) -> tuple[Forecast, float] | None:
+        """Forecast an outcome before it is learnt; with the log of its normalised price. None for another population."""
+        if not _belongs(one):
+            return None
+        deals = _deals([one], self.priors, self.origin_us if self.known else one.at_us)
+        return self.model.forecast(deals.lots)[0], float(deals.log_price[0])
+
+
+def _belongs(one: Observed) -> bool:
+    return one.observation.stratum == "technology" and one.observation.price_fen > 0
+
+
+def _nan(value: float | int | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _deals(known: Sequence[Observed], priors: Priors, origin_us: int) -> Deals:
+    """Return observations as deals: prices of licences stand for the whole right, by the table of rights."""
+    rows = [one.observation for one in known]
+    numbers = [[_nan(o.trl), _nan(o.remaining_years), o.family] for o in rows]
+    categories = [[o.industry, o.field, o.region, o.licence, o.mode] for o in rows]
+    lots = _lots(
+        numbers,
+        categories,
+        [o.title for o in rows],
+        [(one.at_us - origin_us) / YEAR_US for one in known],
+        [_nan(o.valuation_fen) for o in rows],
+    )
+    log_price = np.array([math.log(o.price_fen / priors.rights_of(o.licence).factor) for o in rows])
+    unsold = np.array([not o.sold for o in rows], dtype=bool)
+    return Deals(lots, log_price, unsold, np.array([1 / o.quality for o in rows]))
+
+
+def _lots(
+    numbers: list[list[float]], categories: list[list[str]], titles: list[str], years: list[float], valuations: list[float]
+) -> Lots:  # fmt: skip
+    n = len(titles)
+    return Lots(
+        table(
+            np.array(numbers, dtype=np.float64).reshape(n, len(NUMBERS)),
+            np.array(categories, dtype=np.str_).reshape(n, len(CATEGORIES)),
+            np.array([embedding(title) for title in titles]).reshape(n, TEXT_WIDTH),
+            np.array(years, dtype=np.float64),
+        ),
+        np.log(np.array(valuations, dtype=np.float64)),
+    )
+
+
+def embedding(text: str) -> Array:
+    """Return a unit vector of a title: its one to three characters, hashed. Equal titles are equal, other ones nearly at right angles."""
+    found = np.zeros(TEXT_WIDTH)
+    plain = "".join(text.split()).lower()
+    for size in (1, 2, 3):
+        for start in range(len(plain) - size + 1):
+            code = zlib.crc32(plain[start : start + size].encode())
+            found[code % TEXT_WIDTH] += 1.0 if code & 0x8000_0000 else -1.0
+    length = float(np.linalg.norm(found))
+    return found / length if length else found
