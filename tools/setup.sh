@@ -23,7 +23,10 @@ mkdir -p var
 exec 9>var/setup.lock
 flock 9 2>/dev/null || true
 stamp=.venv/.installed-$(cat requirements/runtime.lock "$lock" pyproject.toml | sha256sum | cut -c1-16)-$what
-[ -e "$stamp" ] && exit 0
+if [ -e "$stamp" ]; then
+    .venv/bin/python tools/compile_layout.py
+    exit 0
+fi
 if [ ! -x .venv/bin/python ]; then
     echo "setup: making the virtual environment"
     "$python" -m venv .venv
@@ -39,4 +42,5 @@ from gateway.cli import main
 sys.exit(main())
 SCRIPT
 chmod +x .venv/bin/ortoo
+.venv/bin/python tools/compile_layout.py
 touch "$stamp"

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from engine.evidence.checkpoints import Checkpoint
 from engine.journal.codec import decode_event, decode_state, encode_state
-from engine.journal.digests import chain_digest, content_digest, first_digest, header_bytes
+from engine.journal.digests import chain_digest, content_of, first_digest
 from engine.journal.records import Record
 from engine.journal.streams import LISTINGS, LOTS, NOTICES, kind_of
 from engine.values import ALL_SHARDS, InstantUs
@@ -76,7 +76,7 @@ class Walk:
         problem = _misplaced(record, stream, expected_seq, epoch)
         if problem is not None:
             return problem
-        content = content_digest(record.salt, header_bytes(record), record.body)
+        content = content_of(record)
         if content != record.content:
             return "the content does not match its digest: a column of this row was changed"
         stream.chain = chain_digest(stream.chain, content)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, StrEnum
+from functools import partial
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -17,6 +18,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from engine.canonical import canonical_bytes_unchecked
+from engine.layout import flat_object
+from engine.layout.reference import Plan
 from engine.rules.auction.events import WIRE_NAMES
 from engine.rules.availability.probing import PROBE_WIRE_NAMES
 from engine.rules.listing.events import LISTING_WIRE_NAMES
@@ -72,14 +75,25 @@ def request_digest(command: msgspec.Struct) -> bytes:
 
 
 def _canonical(value: msgspec.Struct) -> bytes:
-    """Return the canonical bytes of a struct: through a mirror of it whose fields are already plain, made once per class."""
-    mirrored = _MIRRORS.get(type(value))
-    if mirrored is None:
-        mirrored = _MIRRORS[type(value)] = _mirror(type(value))
-    return canonical_bytes_unchecked(mirrored(value))
+    """Return the canonical bytes of a struct by an encoder made once per class."""
+    encode = _ENCODERS.get(type(value))
+    if encode is None:
+        encode = _ENCODERS[type(value)] = _encoder(type(value))
+    return encode(value)
+
+
+def _encoder(cls: type[msgspec.Struct]) -> Callable[[Any], bytes]:
+    mirrored = _mirror(cls)
+
+    def by_mirror(value: Any) -> bytes:
+        return canonical_bytes_unchecked(mirrored(value))
+
+    plan = _plan(cls)
+    return by_mirror if plan is None else partial(flat_object, plan, by_mirror)
 
 
 def _mirror(cls: type[msgspec.Struct]) -> Convert:
+    """Return what makes of a struct its mirror, whose fields are already plain."""
     hints = typing.get_type_hints(cls)
     names = cls.__struct_fields__
     tag_field, tag = cls.__struct_config__.tag_field, cls.__struct_config__.tag
@@ -97,7 +111,32 @@ def _mirror(cls: type[msgspec.Struct]) -> Convert:
     return mirrored
 
 
-_MIRRORS: dict[type[msgspec.Struct], Convert] = {}
+def _plan(cls: type[msgspec.Struct]) -> Plan | None:
+    """Return the plan of a struct whose fields are all flat, None for any other."""
+    if cls.__struct_config__.tag_field is not None:
+        return None
+    hints = typing.get_type_hints(cls)
+    kinds = {name: _flat_kind(hints[name]) for name in sorted(cls.__struct_fields__)}
+    if None in kinds.values():
+        return None
+    return tuple((ord(kind), name, f'"{name}":'.encode()) for name, kind in kinds.items() if kind is not None)
+
+
+def _flat_kind(hint: Any) -> str | None:
+    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType) and len(options) == 1:
+        return _flat_kind(options[0])
+    if hint is Amount:
+        return "a"
+    if isinstance(hint, typing.NewType):
+        return _flat_kind(hint.__supertype__)
+    if hint == dict[str, str | int]:
+        return "e"
+    is_plain = hint in (str, int, bool) or (isinstance(hint, type) and issubclass(hint, StrEnum))
+    return "p" if is_plain else None
+
+
+_ENCODERS: dict[type[msgspec.Struct], Callable[[Any], bytes]] = {}
 _CODECS: dict[Any, tuple[Convert, Convert]] = {}
 
 

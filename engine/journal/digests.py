@@ -10,32 +10,21 @@ published for anyone to recompute the chain without seeing a single private even
 from __future__ import annotations
 
 from hashlib import sha256
+from operator import attrgetter
+from typing import Any, Final
 
-from msgspec import Struct
-
-from engine.canonical import canonical_bytes_unchecked
 from engine.journal.records import Record
+from engine.layout import content_bytes
+from engine.layout.reference import header_of
 
 CONTENT_TAG = b"ortoo/event/v1\n"
 CHAIN_TAG = b"ortoo/chain/v1\n"
 STREAM_TAG = b"ortoo/stream/v1\n"
 
-
-class Header(Struct, frozen=True):
-    """The columns that the content digest covers besides the body; fields in canonical (alphabetical) order."""
-
-    actor: str
-    arrived_at_us: int | None
-    at_us: int
-    command_id: str | None
-    epoch: int
-    request_digest: str | None
-    seq: int
-    shard: int
-    stream: str
-    stream_seq: int
-    type: str
-    version: int
+_columns_of: Final = attrgetter(
+    "shard", "seq", "epoch", "stream", "stream_seq", "type", "version",
+    "at_us", "arrived_at_us", "command_id", "request_digest", "actor",
+)  # fmt: skip
 
 
 def first_digest(stream: str) -> bytes:
@@ -45,47 +34,21 @@ def first_digest(stream: str) -> bytes:
 
 def header_bytes(record: Record) -> bytes:
     """Return the canonical header of a record."""
-    return header_of(
-        record.shard, record.seq, record.epoch, record.stream, record.stream_seq, record.type, record.version,
-        record.at_us, record.arrived_at_us, record.command_id, record.request_digest, record.actor,
-    )  # fmt: skip
+    return header_of(*_columns_of(record))
 
 
-def header_of(
-    shard: int,
-    seq: int,
-    epoch: int,
-    stream: str,
-    stream_seq: int,
-    kind: str,
-    version: int,
-    at_us: int,
-    arrived_at_us: int | None,
-    command_id: bytes | None,
-    request_digest: bytes | None,
-    actor: str,
-) -> bytes:
-    """Return the canonical header of these columns; binary ids are written in hexadecimal."""
-    return canonical_bytes_unchecked(
-        Header(
-            actor,
-            arrived_at_us,
-            at_us,
-            None if command_id is None else command_id.hex(),
-            epoch,
-            None if request_digest is None else request_digest.hex(),
-            seq,
-            shard,
-            stream,
-            stream_seq,
-            kind,
-            version,
-        )
-    )
+def content_of(record: Record) -> bytes:
+    """Return the digest of a record's content, computed anew from its columns."""
+    return digest_of_columns(record.salt, record.body, *_columns_of(record))
+
+
+def digest_of_columns(salt: bytes, body: bytes, *columns: Any) -> bytes:
+    """Return the content digest of an event; `columns` as `header_of` takes them."""
+    return sha256(content_bytes(CONTENT_TAG, salt, body, *columns)).digest()
 
 
 def content_digest(salt: bytes, header: bytes, body: bytes) -> bytes:
-    """Return the digest of one event, whatever its place in the chain."""
+    """Return the digest of one event whose header is at hand as bytes, whatever its place in the chain."""
     return sha256(b"".join((CONTENT_TAG, salt, len(header).to_bytes(4, "big"), header, body))).digest()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,14 +23,16 @@ from engine.journal.queries import load_queries
 from engine.journal.records import Record, shard_stream
 from engine.journal.sealing import SALT_LENGTH, seal
 from engine.journal.streams import LOTS, StreamKind
+from engine.layout import copy_rows
 from engine.values import InstantUs
 
 QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 COLUMNS: Final = Record.__struct_fields__
+KINDS: Final = "hqqtqthqqbbtbbbb"
+"""Type of each column, as `copy_rows` names them: smallint, bigint, text, bytea."""
 OWNER_TAKEN: Final = ("shard.owner_taken", 1)
 TAKE_ATTEMPTS: Final = 50
 
-_row_of = attrgetter(*COLUMNS)
 _UNREACHABLE = (
     OSError,
     asyncpg.InterfaceError,
@@ -67,9 +68,7 @@ class PostgresLog:
         if connection is None:
             raise InDoubt("the journal is not connected")
         try:
-            await connection.copy_records_to_table(
-                "event", records=[_row_of(record) for record in records], columns=COLUMNS
-            )
+            await _copy(connection, records)
         except asyncpg.UniqueViolationError as collision:
             if collision.constraint_name == "event_pkey":
                 raise Fenced("another writer took the shard") from collision
@@ -90,9 +89,7 @@ class PostgresLog:
                 records = [_taking(head, owner, at_us) for head in heads]
                 try:
                     # Waits for a batch of the previous owner in flight: the unique index makes it.
-                    await connection.copy_records_to_table(
-                        "event", records=[_row_of(record) for record in records], columns=COLUMNS
-                    )
+                    await _copy(connection, records)
                 except asyncpg.UniqueViolationError:
                     continue
                 await connection.fetchval(QUERIES["barrier"])
@@ -165,6 +162,12 @@ class PostgresLog:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
+
+
+async def _copy(connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+    # A view: asyncpg would take bytes for the name of a file.
+    rows = memoryview(copy_rows(list(records), COLUMNS, KINDS))
+    await connection.copy_to_table("event", source=rows, columns=COLUMNS, format="binary")  # type: ignore[arg-type]
 
 
 async def connect(dsn: str) -> asyncpg.Connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.journal.digests import chain_digest, content_digest, header_of
+from engine.journal.digests import chain_digest, digest_of_columns
 from engine.journal.records import Record
 from engine.values import InstantUs
 
@@ -10,7 +10,6 @@ SALT_LENGTH = 32
 
 
 def seal(
-    *,
     shard: int,
     seq: int,
     epoch: int,
@@ -28,10 +27,10 @@ def seal(
 ) -> Record:
     """Return the record; `previous` is the digest of the event before it in its stream."""
     kind, version = type_version
-    header = header_of(
-        shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor
-    )
-    content = content_digest(salt, header, body)
+    content = digest_of_columns(
+        salt, body,
+        shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor,
+    )  # fmt: skip
     return Record(
         shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor,
         body, salt, content, chain_digest(previous, content),

@@ -12,7 +12,7 @@ from typing import Generic
 from engine.bus.local import Change, Envelope
 from engine.evidence.receipts import Receipt, recorded, refused
 from engine.journal.codec import decode_event, decode_state, encode_event
-from engine.journal.digests import chain_digest, content_digest, first_digest, header_bytes
+from engine.journal.digests import chain_digest, content_of, first_digest
 from engine.journal.log import Stored, Taken
 from engine.journal.records import Record
 from engine.journal.sealing import SALT_LENGTH, seal
@@ -34,7 +34,7 @@ class CorruptLog(Exception):
 class Live(Generic[S]):
     """One lot or listing in memory: state, head digest of its chain, and every command id it has answered."""
 
-    __slots__ = ("chain", "commands", "shard", "state", "stream")
+    __slots__ = ("chain", "commands", "grouped", "shard", "state", "stream")
 
     def __init__(self, stream: str, shard: int, state: S | None, chain: bytes, commands: dict[bytes, int]) -> None:
         self.stream = stream
@@ -42,6 +42,8 @@ class Live(Generic[S]):
         self.state = state
         self.chain = chain
         self.commands = commands
+        self.grouped = False
+        """Others of its group are or were in memory: what happens to it may concern them."""
 
 
 def rebuild(rules: Rulebook[C, E, S], stored: Stored) -> Live[S]:
@@ -55,7 +57,7 @@ def rebuild(rules: Rulebook[C, E, S], stored: Stored) -> Live[S]:
     chain = stored.snapshot_digest or first_digest(stored.stream)
     for record in stored.records:
         expected_seq = 1 if state is None else state.seq + 1
-        content = content_digest(record.salt, header_bytes(record), record.body)
+        content = content_of(record)
         chain = chain_digest(chain, content)
         if record.stream_seq != expected_seq or content != record.content or chain != record.digest:
             raise CorruptLog(f"{stored.stream} event {record.stream_seq}")
@@ -64,9 +66,9 @@ def rebuild(rules: Rulebook[C, E, S], stored: Stored) -> Live[S]:
 
 
 class Batch(Generic[C, E, S]):
-    """What one turn of the writer decided: records to append, then answers to give and changes to tell."""
+    """What the writer decided for one append: records to append, then answers to give and changes to tell."""
 
-    __slots__ = ("answers", "changes", "records", "repeats")
+    __slots__ = ("answers", "changes", "due", "records", "repeats")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -74,6 +76,23 @@ class Batch(Generic[C, E, S]):
         self.repeats: list[Envelope[C]] = []
         """Commands whose id is known: they are answered from the log."""
         self.changes: list[Change[E, S]] = []
+        """One for each record."""
+        self.due: list[SubjectId] = []
+        """Whose deadline was looked at: it is planned anew when the batch is done."""
+
+    @property
+    def envelopes(self) -> list[Envelope[C]]:
+        """Return the commands that wait for this batch."""
+        return [*(envelope for envelope, _ in self.answers), *self.repeats]
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was decided and nothing asked."""
+        return not (self.records or self.answers or self.repeats or self.due)
+
+    def __len__(self) -> int:
+        """Count the commands."""
+        return len(self.answers) + len(self.repeats)
 
 
 class Book(Generic[C, E, S]):
@@ -140,27 +159,32 @@ class Book(Generic[C, E, S]):
         """Return the head digest of a lot's chain."""
         return self._live[subject_id].chain
 
-    def decide(self, envelope: Envelope[C], batch: Batch[C, E, S]) -> None:
-        """Decide one command on the evolving state. Duplicates come first, then due deadlines, then the command itself."""
-        live = self._live.get(envelope.subject_id)
+    def decide(self, envelope: Envelope[C], batch: Batch[C, E, S]) -> bool:
+        """Decide one command on the evolving state. Duplicates come first, then due deadlines, then the command itself.
+
+        Returns False, having done nothing, if the lot is not in memory.
+        """
+        subject_id, command_id = envelope.subject_id, envelope.command_id
+        live = self._live.get(subject_id)
         if live is None:
-            code = Reject.LOT_UNREADABLE if envelope.subject_id in self._unreadable else self._rules.no_such
-            batch.answers.append((envelope, refused(envelope.subject_id, envelope.command_id, code)))
-            return
-        if envelope.command_id is not None and envelope.command_id in live.commands:
+            if subject_id not in self._unreadable:
+                return False
+            batch.answers.append((envelope, refused(subject_id, command_id, Reject.LOT_UNREADABLE)))
+            return True
+        if command_id is not None and command_id in live.commands:
             batch.repeats.append(envelope)
-            return
-        self._mark_deadlines(envelope.subject_id, live, envelope.at_us, batch)
+            return True
+        self._mark_deadlines(subject_id, live, envelope.at_us, batch)
         at_us = self._not_before(live, envelope.at_us)
-        decision = self._rules.decide(live.state, envelope.subject_id, envelope.command, at_us)
+        decision = self._rules.decide(live.state, subject_id, envelope.command, at_us)
         event = decision.event
         if event is None:
             assert isinstance(decision, Refusal)
-            receipt = refused(envelope.subject_id, envelope.command_id, decision.code, **decision.data)
-            batch.answers.append((envelope, receipt))
-            return
-        record = self._record(envelope.subject_id, live, event, envelope.at_us, envelope, batch)
-        batch.answers.append((envelope, recorded(envelope.subject_id, record, event)))
+            batch.answers.append((envelope, refused(subject_id, command_id, decision.code, **decision.data)))
+        else:
+            record = self._record(subject_id, live, event, at_us, envelope, batch)
+            batch.answers.append((envelope, recorded(subject_id, record, event)))
+        return True
 
     def reach_deadlines(self, subject_id: SubjectId, at_us: InstantUs, batch: Batch[C, E, S]) -> None:
         """Mark what is due by now."""
@@ -187,7 +211,8 @@ class Book(Generic[C, E, S]):
     def _by_rule(
         self, subject_id: SubjectId, live: Live[S], command: C, at_us: InstantUs, batch: Batch[C, E, S]
     ) -> bool:
-        event = self._rules.decide(live.state, subject_id, command, self._not_before(live, at_us)).event
+        at_us = self._not_before(live, at_us)
+        event = self._rules.decide(live.state, subject_id, command, at_us).event
         if event is not None:
             self._record(subject_id, live, event, at_us, None, batch)
         return event is not None
@@ -205,35 +230,29 @@ class Book(Generic[C, E, S]):
         cause: Envelope[C] | None,
         batch: Batch[C, E, S],
     ) -> Record:
-        before = live.state
-        at_us = self._not_before(live, at_us)
-        shard = live.shard
-        head = self._heads[shard]
+        before, head = live.state, self._heads[live.shard]
         head[1] += 1
+        epoch, seq = head
+        stream_seq = 1 if before is None else before.seq + 1
+        if cause is None:
+            arrived_at_us = command_id = request_digest = None
+            actor = "engine"
+        else:
+            arrived_at_us, command_id = cause.arrived_at_us, cause.command_id
+            request_digest, actor = cause.request_digest, cause.actor
         kind, version, body = encode_event(event)
+        salt = self._salts.pop() if self._salts else self._draw_salts()
         record = seal(
-            shard=shard,
-            seq=head[1],
-            epoch=head[0],
-            stream=live.stream,
-            stream_seq=1 if before is None else before.seq + 1,
-            type_version=(kind, version),
-            at_us=at_us,
-            arrived_at_us=None if cause is None else cause.arrived_at_us,
-            command_id=None if cause is None else cause.command_id,
-            request_digest=None if cause is None else cause.request_digest,
-            actor="engine" if cause is None else cause.actor,
-            body=body,
-            salt=self._salt(),
-            previous=live.chain,
-        )
+            live.shard, seq, epoch, live.stream, stream_seq, (kind, version), at_us, arrived_at_us, command_id,
+            request_digest, actor, body, salt, live.chain,
+        )  # fmt: skip
         live.chain = record.digest
-        live.state = self._rules.evolve(before, subject_id, event, at_us)
-        if record.command_id is not None:
-            live.commands[record.command_id] = record.stream_seq
+        live.state = state = self._rules.evolve(before, subject_id, event, at_us)
+        if command_id is not None:
+            live.commands[command_id] = stream_seq
         batch.records.append(record)
-        batch.changes.append(Change(subject_id, head[0], record.stream_seq, at_us, event, live.state))
-        if before is not None:
+        batch.changes.append(Change(subject_id, epoch, stream_seq, at_us, event, state))
+        if before is not None and live.grouped:
             self._draw_consequences(before, subject_id, event, record, batch)
         return record
 
@@ -241,21 +260,23 @@ class Book(Generic[C, E, S]):
         self, before: S, subject_id: SubjectId, event: E, record: Record, batch: Batch[C, E, S]
     ) -> None:
         group = self._groups[self._rules.group_of(subject_id)]
-        if len(group) == 1:
-            return
         others = [state for other_id in group if (state := self._live[other_id].state) is not None]
         for other_id, command in self._rules.consequences(before, event, record.stream_seq, others):
             self._by_rule(other_id, self._live[other_id], command, record.at_us, batch)
 
     def _insert(self, subject_id: SubjectId, live: Live[S]) -> None:
+        group = self._groups.setdefault(self._rules.group_of(subject_id), [])
         if subject_id not in self._live:
-            self._groups.setdefault(self._rules.group_of(subject_id), []).append(subject_id)
+            group.append(subject_id)
         self._live[subject_id] = live
+        if len(group) > 1:
+            for other_id in group:
+                self._live[other_id].grouped = True
 
-    def _salt(self) -> bytes:
-        if not self._salts:
-            drawn = self._random_bytes(SALT_LENGTH * SALTS_AT_ONCE)
-            self._salts = [drawn[i : i + SALT_LENGTH] for i in range(0, len(drawn), SALT_LENGTH)]
+    def _draw_salts(self) -> bytes:
+        """Draw random bytes for several records at once; return the first salt."""
+        drawn = self._random_bytes(SALT_LENGTH * SALTS_AT_ONCE)
+        self._salts = [drawn[i : i + SALT_LENGTH] for i in range(0, len(drawn), SALT_LENGTH)]
         return self._salts.pop()
 
 

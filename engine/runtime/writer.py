@@ -92,6 +92,15 @@ class Writer(Generic[C, E, S]):
         self._snapshot_seqs: dict[SubjectId, int] = {}
         self._ended_kept: set[SubjectId] = set()
         self._next_sweep_us = InstantUs(0)
+        self._taken: list[Envelope[C]] = []
+        """Taken out of the inbox and not decided yet."""
+        self._ahead: Batch[C, E, S] = Batch()
+        """Decided, and waits for the append under way."""
+        self._flying: Batch[C, E, S] = Batch()
+        """Being appended by `_flight`."""
+        self._flight: asyncio.Task[None] | None = None
+        self._landed: Batch[C, E, S] = Batch()
+        """Appended, and about to be answered."""
 
     @property
     def serving(self) -> bool:
@@ -138,26 +147,35 @@ class Writer(Generic[C, E, S]):
         """
         unanswered: list[Envelope[C]] = []
         pause_s = RETRY_FIRST_S
-        while True:
-            try:
-                await self._own()
-                await self._answer_from_log(unanswered)
-                unanswered = []
-                pause_s = RETRY_FIRST_S
-                await self._serve(unanswered)
-                return
-            except Fenced as error:
-                self._cease(unanswered)
-                raise FencedOut(self._owner) from error
-            except Exception as error:  # a doubt, an unreachable journal, or a bug: the book can no longer be trusted
-                expected = isinstance(error, (InDoubt, JournalUnavailable))
-                log.warning("book_dropped", extra={"unanswered": len(unanswered)}, exc_info=not expected)
-                self._halt()
-                if self._stopping and isinstance(error, JournalUnavailable):
-                    self._cease(unanswered)
+        try:
+            while True:
+                try:
+                    await self._own()
+                    await self._answer_from_log(unanswered)
+                    unanswered = []
+                    pause_s = RETRY_FIRST_S
+                    await self._serve()
                     return
-                await asyncio.sleep(pause_s)
-                pause_s = min(RETRY_MOST_S, pause_s * 2)
+                except Fenced as error:
+                    self._cease([*unanswered, *await self._drop_open()])
+                    raise FencedOut(self._owner) from error
+                except (
+                    Exception
+                ) as error:  # a doubt, an unreachable journal, or a bug: the book can no longer be trusted
+                    expected = isinstance(error, (InDoubt, JournalUnavailable))
+                    self._halt()
+                    unanswered += await self._drop_open()
+                    log.warning(
+                        "book_dropped", extra={"unanswered": len(unanswered)}, exc_info=error if not expected else None
+                    )
+                    if self._stopping and isinstance(error, JournalUnavailable):
+                        self._cease(unanswered)
+                        return
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(RETRY_MOST_S, pause_s * 2)
+        finally:
+            if self._flight is not None:  # only when this process is being ended: what flies is in doubt
+                self._flight.cancel()
 
     async def _own(self) -> None:
         """Take the shards, read the lots that live, and give back the time that nobody served them."""
@@ -193,75 +211,119 @@ class Writer(Generic[C, E, S]):
                     self._book.record_outage(from_us, now_us, batch, shard)
                     since_us[shard] = now_us
             await self._commit(batch)
+            self._finish(batch)
             if self._clock.now_us() - now_us <= PROMPT_US:
                 return
 
-    async def _serve(self, unanswered: list[Envelope[C]]) -> None:
+    async def _serve(self) -> None:
+        """Decide, append, answer. Deciding runs ahead of appending by one batch: what comes while one append is under way is
+        decided on top of it, goes out the moment it has landed, and only then is the landed one answered. So PostgreSQL
+        and this process work at the same time, and an answer still means committed.
+        """
         while True:
             await self._wake.wait()
             self._wake.clear()
-            envelopes = self._inbox.take(self._limits.batch_max)
+            if self._flight is not None and len(self._ahead) >= self._limits.batch_max:
+                await asyncio.wait([self._flight])  # no room to decide more: neither bids nor deadlines
+            await self._decide_waiting()
+            if self._flight is not None:
+                if not self._flight.done():
+                    continue  # its end wakes us
+                self._flight.result()
+                self._flight = None
+            landed, ahead = self._flying, self._ahead
+            if landed.repeats:
+                self._finish(landed)
+                await self._answer_repeats(landed)  # read over the connection that the next batch takes
+            self._landed, self._flying, self._ahead = landed, ahead, Batch()
+            if ahead.records:
+                self._flight = asyncio.get_running_loop().create_task(self._commit(ahead))
+                self._flight.add_done_callback(lambda flight: self._wake.set())
+                await asyncio.sleep(0)  # it is on its way before anybody is answered
+            elif not ahead.is_empty:
+                self._wake.set()  # nothing to append: it has landed
+            self._finish(landed)
+            self._forget_ended()
             if len(self._inbox):
                 self._wake.set()
-            unanswered[:] = envelopes
-            await self._turn(envelopes, unanswered)
-            unanswered.clear()
-            if self._stopping and not len(self._inbox):
+            elif self._stopping and self._flying.is_empty:
                 self._halt()
                 return
 
-    async def _turn(self, envelopes: list[Envelope[C]], unanswered: list[Envelope[C]]) -> None:
-        batch: Batch[C, E, S] = Batch()
+    async def _decide_waiting(self) -> None:
+        """Decide what waits, as far as the batch ahead has room, and what is due."""
+        ahead = self._ahead
         while self._outages:
-            self._book.record_outage(*self._outages.pop(0), batch)
-        for envelope in envelopes:
-            if envelope.subject_id not in self._book:
+            self._book.record_outage(*self._outages.pop(0), ahead)
+        self._taken = self._inbox.take(self._limits.batch_max - len(ahead))
+        for envelope in self._taken:
+            if not self._book.decide(envelope, ahead):
+                if self._flight is not None:
+                    await asyncio.wait([self._flight])  # the connection is its alone
                 await self._load(envelope.subject_id)
-            self._book.decide(envelope, batch)
-            if self._book.state(envelope.subject_id) is None:
-                self._book.forget(envelope.subject_id)  # a lot that does not exist leaves nothing behind
+                if not self._book.decide(envelope, ahead):
+                    no_such = refused(envelope.subject_id, envelope.command_id, self._rules.no_such)
+                    ahead.answers.append((envelope, no_such))
+                if self._book.state(envelope.subject_id) is None:
+                    self._book.forget(envelope.subject_id)  # a lot that does not exist leaves nothing behind
+        self._taken = []
         # A deadline stands in the inbox where it fell: bids that wait and came before it are decided before it.
         horizon_us = self._inbox.oldest_at_us() or InstantUs(max(self._clock.now_us(), self._last_us))
-        due = self._deadlines.take_due(horizon_us)
-        for subject_id in due:
-            self._book.reach_deadlines(subject_id, horizon_us, batch)
-        await self._commit(batch)
-        unanswered[:] = batch.repeats
-        for subject_id in due:
-            self._plan(subject_id)
-        for envelope in batch.repeats:
-            await self._answer_repeat(envelope)
-        self._forget_ended(horizon_us)
+        for subject_id in self._deadlines.take_due(horizon_us):
+            self._book.reach_deadlines(subject_id, horizon_us, ahead)
+            ahead.due.append(subject_id)
 
     async def _commit(self, batch: Batch[C, E, S]) -> None:
-        """Append, then answer, then tell. Before the append returns nobody learns anything."""
+        """Append. Before this returns nobody learns anything of the batch."""
         if batch.records:
             begun_us = self._clock.now_us()
             await self._journal.append(batch.records)
             self._on_commit(len(batch.records), (self._clock.now_us() - begun_us) / 1e6)
-        for envelope, receipt in batch.answers:
+
+    def _finish(self, batch: Batch[C, E, S]) -> None:
+        """Answer, then tell, once: the batch is in the log."""
+        answers, batch.answers = batch.answers, []
+        for envelope, receipt in answers:
             _answer(envelope, receipt)
         if batch.changes:
-            for change in batch.changes:
-                self.committed[change.subject_id] = change.state
-            for subject_id in {change.subject_id for change in batch.changes}:
+            newest = {
+                change.subject_id: (change.state, record.digest)
+                for change, record in zip(batch.changes, batch.records, strict=True)
+            }
+            for subject_id, (state, digest) in newest.items():
+                self.committed[subject_id] = state
                 self._plan(subject_id)
-                self._note_snapshot(subject_id)
-            self._tell(batch.changes)
+                self._note_snapshot(subject_id, state, digest)
+            changes, batch.changes, batch.records = batch.changes, [], []
+            self._tell(changes)
+        due, batch.due = batch.due, []
+        for subject_id in due:
+            self._plan(subject_id)
+
+    async def _drop_open(self) -> list[Envelope[C]]:
+        """Wait until nothing flies any more, forget what was decided, and return the commands that nobody has answered."""
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            await asyncio.wait([flight])
+            flight.exception()
+        batches = (self._landed, self._flying, self._ahead)
+        self._landed, self._flying, self._ahead = Batch(), Batch(), Batch()
+        taken, self._taken = self._taken, []
+        decided = [envelope for batch in batches for envelope in batch.envelopes]
+        return list({id(envelope): envelope for envelope in (*decided, *taken)}.values())
 
     def _plan(self, subject_id: SubjectId) -> None:
         state = self.committed.get(subject_id)
         self._deadlines.plan(subject_id, None if state is None else self._rules.next_deadline(state))
 
-    def _note_snapshot(self, subject_id: SubjectId) -> None:
-        state = self.committed[subject_id]
+    def _note_snapshot(self, subject_id: SubjectId, state: S, digest: bytes) -> None:
         # An ended lot is read again for years: its last state is kept, so that nobody's page view replays its history.
         due = state.seq - self._snapshot_seqs.get(subject_id, 0) >= self._limits.snapshot_every
         if due or (state.phase.is_final and subject_id not in self._ended_kept):
             if state.phase.is_final:
                 self._ended_kept.add(subject_id)
             self._snapshot_seqs[subject_id] = state.seq
-            self.snapshots_due[subject_id] = (state, self._book.chain(subject_id))
+            self.snapshots_due[subject_id] = (state, digest)
 
     async def _load(self, subject_id: SubjectId) -> None:
         """Bring a lot that is not in memory (ended long ago, or new) into the book."""
@@ -277,21 +339,25 @@ class Writer(Generic[C, E, S]):
         if state is not None:
             self.committed[subject_id] = state
 
-    async def _answer_repeat(self, envelope: Envelope[C]) -> None:
-        assert envelope.command_id is not None
-        record = await self._journal.find_command(self._rules.kind.stream(envelope.subject_id), envelope.command_id)
-        if record is None:
-            raise InDoubt("a command known in memory is not in the log")
-        _answer(envelope, _receipt_for(envelope, record))
+    async def _answer_repeats(self, batch: Batch[C, E, S]) -> None:
+        while batch.repeats:
+            envelope = batch.repeats[0]
+            assert envelope.command_id is not None
+            record = await self._journal.find_command(self._rules.kind.stream(envelope.subject_id), envelope.command_id)
+            if record is None:
+                raise InDoubt("a command known in memory is not in the log")
+            del batch.repeats[0]
+            _answer(envelope, _receipt_for(envelope, record))
 
     async def _answer_from_log(self, envelopes: list[Envelope[C]]) -> None:
         """After a doubt: what is in the log is answered as recorded, the rest may be sent again with the same id."""
-        for envelope in envelopes:
-            record = None
+        while envelopes:
+            envelope, record = envelopes[0], None
             if envelope.command_id is not None:
                 record = await self._journal.find_command(
                     self._rules.kind.stream(envelope.subject_id), envelope.command_id
                 )
+            del envelopes[0]
             if record is None:
                 _answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.IN_DOUBT))
             else:
@@ -314,14 +380,17 @@ class Writer(Generic[C, E, S]):
             _answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.IN_DOUBT))
         unanswered.clear()
 
-    def _forget_ended(self, now_us: InstantUs) -> None:
+    def _forget_ended(self) -> None:
+        now_us = self._clock.now_us()
         if now_us < self._next_sweep_us:
             return
         self._next_sweep_us = InstantUs(now_us + SWEEP_EVERY_US)
         for subject_id in [
             subject_id
             for subject_id, state in self.committed.items()
-            if state.phase.is_final and now_us - state.last_at_us > self._limits.keep_ended_us
+            if state.phase.is_final
+            and now_us - state.last_at_us > self._limits.keep_ended_us
+            and self._book.state(subject_id) is state  # nothing about it is on its way
         ]:
             del self.committed[subject_id]
             self._snapshot_seqs.pop(subject_id, None)

@@ -86,7 +86,11 @@ class Identities:
         """Tell whether a caller proved earlier still stands: not expired, nothing taken back. Memory only."""
         if caller.account is None:
             return True
-        if caller.expires_at_us <= self._now_us() or caller.version < self._forgotten_version:
+        if caller.expires_at_us <= self._now_us():
+            return False
+        if caller.version == self._version:
+            return True  # nothing at all was taken back since
+        if caller.version < self._forgotten_version:
             return False
         return all(self._revoked.get(subject, 0) <= caller.version for subject in subjects_of(caller))
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 from engine.bus.local import Envelope
 from engine.evidence.receipts import receipt_of
 from engine.journal.codec import decode_event
+from engine.layout import read_id
 from engine.values import InstantUs, LotId, PartyId
 from gateway.errors import Code
 from gateway.live import messages as m
@@ -226,7 +227,7 @@ class LiveEdge:
                 self._spawn(self._answer_status(session, wish))
 
     async def _answer_status(self, session: RoomSession, frame: m.Status) -> None:
-        command_id = m.read_id(frame.id)
+        command_id = read_id(frame.id)
         visitor = session.visitor
         assert command_id is not None and visitor is not None
         try:

@@ -35,13 +35,44 @@ SMALL: Final = 512
 _TEXT: Final = WSMsgType.TEXT
 
 
+class Intake:
+    """Text frames of one turn of the event loop: read first, then taken one after another.
+
+    Reading a socket and understanding a frame are each more code than the processor's first cache holds; taking turns would
+    fetch all of it anew for every frame (docs/MEASURED.md).
+    """
+
+    def __init__(self, edge: LiveEdge) -> None:
+        self._edge = edge
+        self._loop = asyncio.get_running_loop()
+        self._frames: list[tuple[RoomSession, bytes]] = []
+
+    def add(self, session: RoomSession, payload: bytes) -> None:
+        """Take a frame at the end of this turn."""
+        if not self._frames:
+            self._loop.call_soon(self.take)
+        self._frames.append((session, payload))
+
+    def take(self) -> None:
+        """Take what was read, in order."""
+        frames, self._frames = self._frames, []
+        take = self._edge.take
+        for session, payload in frames:
+            try:
+                take(session, payload)
+            except Exception:  # as picows would: a fault of ours costs one connection, not the frames of the others
+                log.exception("frame_failed")
+                session.wire.abort()
+
+
 class FastSocket(WSListener):
     """One socket: what picows calls, and the `Wire` of its session."""
 
-    __slots__ = ("_credentials", "_edge", "_session", "_transport")
+    __slots__ = ("_credentials", "_edge", "_intake", "_session", "_transport")
 
-    def __init__(self, edge: LiveEdge, credentials: Credentials) -> None:
+    def __init__(self, edge: LiveEdge, intake: Intake, credentials: Credentials) -> None:
         self._edge = edge
+        self._intake = intake
         self._credentials = credentials
         self._session: RoomSession
         self._transport: WSTransport
@@ -60,8 +91,10 @@ class FastSocket(WSListener):
         """Take one frame."""
         kind = frame.msg_type
         if kind == _TEXT and frame.fin and not frame.rsv1:
-            self._edge.take(self._session, frame.get_payload_as_bytes())
-        elif kind == WSMsgType.PING:
+            self._intake.add(self._session, frame.get_payload_as_bytes())
+            return
+        self._intake.take()  # what came before is answered before
+        if kind == WSMsgType.PING:
             if self._edge.take_control(self._session):
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.PONG:
@@ -74,6 +107,7 @@ class FastSocket(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002  # picows's signature
         """End the session."""
+        self._intake.take()
         self._edge.closed(self._session)
 
     def pause_writing(self) -> None:
@@ -164,6 +198,7 @@ async def listen(edge: LiveEdge, host: str, port: int) -> asyncio.Server:
     Raises:
         OSError: the address cannot be bound.
     """
+    intake = Intake(edge)
 
     def door(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
         if request.path != PATH:
@@ -174,7 +209,7 @@ async def listen(edge: LiveEdge, host: str, port: int) -> asyncio.Server:
             refusal = WSUpgradeResponse.create_error_response(HTTPStatus(status_of(closed.code)), closed.code.encode())
             return WSUpgradeResponseWithListener(refusal, None)
         _normalise_connection(request)
-        return FastSocket(edge, credentials)
+        return FastSocket(edge, intake, credentials)
 
     options: dict[str, Any] = {
         "backlog": BACKLOG,

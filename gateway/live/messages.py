@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from engine.canonical import INTEGER_MAX
 from engine.evidence.receipts import Outcome as Decision
 from engine.evidence.receipts import Receipt
+from engine.layout import id_text
 from engine.rules.auction.events import BidAccepted
 from engine.rules.rejections import RETRY, Reject
 from engine.rules.visibility import You
@@ -128,23 +129,6 @@ def _refusal(payload: bytes, error: Exception) -> FrameRefused:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return FrameRefused("malformed", "fields")
     return FrameRefused("malformed", "fields") if head.t in _TYPES else FrameRefused("unknown_type", "t")
-
-
-def read_id(text: str) -> bytes | None:
-    """Return the 16 bytes of a UUID in its one lower-case form, None for anything else."""
-    if len(text) != 36 or text[8:24:5] != "----" or text != text.lower():
-        return None
-    try:
-        raw = bytes.fromhex(text.replace("-", ""))
-    except ValueError:
-        return None
-    return raw if len(raw) == 16 else None
-
-
-def id_text(command_id: bytes) -> str:
-    """Write 16 bytes as a UUID."""
-    digits = command_id.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 # What the server sends. The field order is the order on the wire.

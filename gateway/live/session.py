@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from engine.bus.local import Envelope, LotEnvelope
-from engine.evidence.receipts import Receipt
+from engine.evidence.receipts import Receipt, refused
 from engine.journal.codec import request_digest
+from engine.layout import id_text, read_bid, read_id
 from engine.rules.auction.commands import PlaceBid
 from engine.rules.rejections import Reject
-from engine.values import InstantUs, LotId, is_lot_id, parse_digits
+from engine.values import Amount, InstantUs, is_lot_id, parse_digits
 from gateway.errors import ERRORS, Code
 from gateway.live import messages as m
 from gateway.live.limits import Budget
@@ -164,6 +165,9 @@ class RoomSession:
         if len(payload) > FRAME_MAX:
             self.refuse(Code.TOO_LARGE, now_us, limit_bytes=FRAME_MAX)
             return None
+        bid = read_bid(payload)
+        if bid is not None:
+            return self._place(*bid, now_us) if self._may_bid(bid[0], bid[1], now_us) else None
         try:
             frame = m.decode(payload)
         except m.FrameRefused as refusal:
@@ -245,16 +249,12 @@ class RoomSession:
             self.end(code, now_us)
 
     def _bid(self, frame: m.Bid, now_us: int) -> LotEnvelope | None:
-        command_id = m.read_id(frame.id)
+        """Take a bid frame in a form that `read_bid` leaves to the decoder."""
+        command_id = read_id(frame.id)
         if command_id is None or not is_lot_id(frame.lot):
             self.refuse(Code.MALFORMED, now_us, fields="id" if command_id is None else "lot")
             return None
-        visitor, budget = self.visitor, self.budget
-        if visitor is None or budget is None or "bid" not in visitor.frames:
-            self.refuse(Code.FORBIDDEN, now_us, id=frame.id, lot=frame.lot)
-            return None
-        if not self._stands(visitor):
-            self.end(SESSION_ENDED, now_us)
+        if not self._may_bid(command_id, frame.lot, now_us):
             return None
         amount = parse_digits(frame.amount) if frame.amount else None
         maximum = parse_digits(frame.maximum) if frame.maximum else None
@@ -262,29 +262,47 @@ class RoomSession:
             problem = "maximum" if amount is not None or type(frame.amount) is not str else "amount"
             self.refuse(Code.MALFORMED, now_us, id=frame.id, lot=frame.lot, fields=problem)
             return None
+        return self._place(command_id, frame.lot, amount, maximum, frame.confirm is True, now_us)
+
+    def _may_bid(self, command_id: bytes, lot: str, now_us: int) -> bool:
+        visitor = self.visitor
+        if visitor is None or self.budget is None or "bid" not in visitor.frames:
+            self.refuse(Code.FORBIDDEN, now_us, id=id_text(command_id), lot=lot)
+            return False
+        if not self._stands(visitor):
+            self.end(SESSION_ENDED, now_us)
+            return False
+        return True
+
+    def _place(
+        self,
+        command_id: bytes,
+        lot: str,
+        amount: int | None,
+        maximum: int | None,
+        confirmed: bool,
+        now_us: int,
+    ) -> LotEnvelope | None:
+        """Make a command of a bid that this visitor may place, unless he is too fast."""
+        visitor, budget = self.visitor, self.budget
+        assert visitor is not None and budget is not None
         if not budget.take(now_us):
             pause_ms = budget.pause_us(now_us) // 1_000 + 1
-            self.refuse(Code.RATE_LIMITED, now_us, id=frame.id, lot=frame.lot, retry_after_ms=pause_ms)
+            self.refuse(Code.RATE_LIMITED, now_us, id=id_text(command_id), lot=lot, retry_after_ms=pause_ms)
             return None
         if self.waiting >= self._settings.waiting_max:
-            self.outbox.append(
-                m.encode(m.Rejected(frame.id, frame.lot, Reject.BUSY, ERRORS[Reject.BUSY].retry, {}, None, None, None))
-            )
+            self.outbox.append(m.answer(refused(lot, command_id, Reject.BUSY)))
             return None
         self.waiting += 1
-        confirmed = frame.confirm is True
+        bidder_id = visitor.party_on(lot)
         command = PlaceBid(
-            bidder_id=visitor.party_on(frame.lot), amount=amount, maximum=maximum, confirmed_jump=confirmed
+            bidder_id=bidder_id,
+            amount=None if amount is None else Amount(amount),
+            maximum=None if maximum is None else Amount(maximum),
+            confirmed_jump=confirmed,
         )
-        return Envelope(
-            LotId(frame.lot),
-            command,
-            command_id,
-            request_digest(command),
-            command.bidder_id,
-            InstantUs(now_us),
-            self.answered,
-        )
+        digest = request_digest(command)
+        return Envelope(lot, command, command_id, digest, bidder_id, InstantUs(now_us), self.answered)
 
     def _other(self, frame: m.ClientFrame, now_us: int) -> Wish | None:
         match frame:
@@ -311,7 +329,7 @@ class RoomSession:
         return None
 
     def _status(self, frame: m.Status, now_us: int) -> m.Status | None:
-        if m.read_id(frame.id) is None or not is_lot_id(frame.lot):
+        if read_id(frame.id) is None or not is_lot_id(frame.lot):
             self.refuse(Code.MALFORMED, now_us, fields="id" if is_lot_id(frame.lot) else "lot")
             return None
         if self.visitor is None or "status" not in self.visitor.frames:

@@ -88,11 +88,11 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 def repeated_command_decided_again(patch: pytest.MonkeyPatch) -> None:
     decide = Book.decide
 
-    def forgetful(self: LotBook, envelope: LotEnvelope, batch: LotBatch) -> None:
+    def forgetful(self: LotBook, envelope: LotEnvelope, batch: LotBatch) -> bool:
         lot = self._live.get(envelope.subject_id)
         if lot is not None:
             lot.commands.clear()
-        decide(self, envelope, batch)
+        return decide(self, envelope, batch)
 
     patch.setattr(Book, "decide", forgetful)
     patch.setattr(Database, "_fits", lambda self, records: True)

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import decode_event, encode_state
-from engine.journal.digests import chain_digest, content_digest, first_digest, header_bytes
+from engine.journal.digests import chain_digest, content_of, first_digest
 from engine.journal.records import LOT_STREAM, Record, lot_of
 from engine.rules.auction.events import (
     BidAccepted,
@@ -53,7 +53,7 @@ class Watcher:
             _expect(record.seq == self.heads.get(record.shard, 0) + 1, "P2: a gap or a fork in a shard", record)
             _expect(record.epoch >= self.epochs.get(record.shard, 0), "P2: a fenced writer got through", record)
             self.heads[record.shard], self.epochs[record.shard] = record.seq, record.epoch
-            content = content_digest(record.salt, header_bytes(record), record.body)
+            content = content_of(record)
             chain = chain_digest(self.chains.get(record.stream) or first_digest(record.stream), content)
             _expect(chain == record.digest, "P8: the chain is broken", record)
             self.chains[record.stream] = chain

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.bus.local import Envelope
+from engine.layout import id_text, read_id
 from engine.rules.auction.commands import PlaceBid
 from engine.values import PartyId
 from gateway.accounts.model import Account, Caller, Role
@@ -135,7 +136,7 @@ def test_a_well_formed_bid_is_taken_with_the_time_of_the_house() -> None:
     assert answers == [] and type(wish) is Envelope
     assert wish.arrived_at_us == 1_000 and wish.actor == "anna"
     assert wish.command == PlaceBid(bidder_id=PartyId("anna"), amount=1000, maximum=5000, confirmed_jump=True)  # type: ignore[arg-type]
-    assert wish.command_id is not None and m.id_text(wish.command_id) == uuid(1)
+    assert wish.command_id is not None and id_text(wish.command_id) == uuid(1)
 
 
 def test_spelling_does_not_make_another_wish() -> None:
@@ -151,13 +152,13 @@ def test_spelling_does_not_make_another_wish() -> None:
 
 @given(st.binary(min_size=16, max_size=16))
 def test_ids_survive(raw: bytes) -> None:
-    assert m.read_id(m.id_text(raw)) == raw
+    assert read_id(id_text(raw)) == raw
 
 
 @given(st.text(max_size=40))
 def test_only_one_form_of_an_id_is_read(text: str) -> None:
-    raw = m.read_id(text)
-    assert raw is None or m.id_text(raw) == text
+    raw = read_id(text)
+    assert raw is None or id_text(raw) == text
 
 
 JSON_VALUES = st.recursive(
