@@ -1,7 +1,7 @@
 """How values lie in bytes on the way of a bid: canonical bodies, headers, rows of a COPY, ids.
 
 Written twice: `reference.py` says what the bytes are and runs anywhere; `compiled.c` makes the same bytes in a tenth of the time
-where `make setup` found a C compiler (ADR 0010). Everybody else imports from here and does not see which one it is.
+where `make setup` found a C compiler (ADR 0013). Everybody else imports from here and does not see which one it is.
 `ORTOO_PURE_PYTHON=1` takes the reference in any case.
 """
 

@@ -1,8 +1,9 @@
 """The single writer of a set of shards: take what waits, decide, append once, then answer, then tell.
 
-Group commit: what arrives while one append is under way goes into the next. There is no time-out and no cancellation around an
-append. If its outcome is anything but a clean success, nobody is answered: the book is dropped, the shards are taken anew (a
-higher epoch), the log is read, and only then is each open question answered from the log (ADR 0004).
+Group commit: what arrives while one append is under way is decided meanwhile and goes into the next (ADR 0014). There is no
+time-out and no cancellation around an append. If its outcome is anything but a clean success, nobody is answered: the book is
+dropped, the shards are taken anew (a higher epoch), the log is read, and only then is each open question answered from the log
+(ADR 0004).
 """
 
 from __future__ import annotations
