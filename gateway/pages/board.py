@@ -40,7 +40,9 @@ TOTALS: Final = ("running", "objected", "ended")
 async def show_board(request: web.Request) -> web.Response:
     """GET /board."""
     asked = read_board(request)
-    return await answer_page(request, asked.address(), lambda language: _board(request.app[SERVICES], asked, language))
+    return await answer_page(
+        request, asked.address(after=asked.after), lambda language: _board(request.app[SERVICES], asked, language)
+    )
 
 
 async def show_notice(request: web.Request) -> web.Response:
@@ -153,6 +155,7 @@ def render_board(template: str, language: str, path: str, asked: BoardAsked | No
         link=lambda address: f"{address}?lang={asked.lang}" if asked.lang else address,
         place_name=lambda code: full_name(code, language) if code else "",
         mongolian=mongolian,
+        payment_modes=PAYMENT_MODES,
         **context,
     )
 
@@ -204,7 +207,6 @@ async def _notice(services: Services, notice_id: NoticeId, language: str, asked:
         seller="" if entry is None else entry.seller,
         group=group_of(notice.phase),
         versions=[(version, changed_fields(version.changes)) for version in reversed(notice.versions)],
-        payment_modes=PAYMENT_MODES,
     )
     return text, None
 

@@ -74,12 +74,16 @@ async def rounds(looker: Looker, writing: Recorder, stopping: asyncio.Event, eve
     while not stopping.is_set():
         begun_s = loop.time()
         good = _good(await one_round(looker, writing))
-        pause_s = (every_s if good else min(every_s, AGAIN_S)) - (loop.time() - begun_s)
         try:
-            async with asyncio.timeout(max(0.0, pause_s)):
+            async with asyncio.timeout(pause_s(every_s, loop.time() - begun_s, good=good)):
                 await stopping.wait()
         except TimeoutError:
             continue
+
+
+def pause_s(every_s: float, spent_s: float, *, good: bool) -> float:
+    """Return how long to wait after a round that took `spent_s`."""
+    return max(0.0, (every_s if good else min(every_s, AGAIN_S)) - spent_s)
 
 
 async def one_round(looker: Looker, writing: Recorder) -> list[Seen]:
