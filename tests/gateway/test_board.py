@@ -44,13 +44,13 @@ async def ok(town: Town, path: str, **headers: str) -> str:
     return text
 
 
-async def sold_lot(market: Services, town: Town, **subject: str) -> str:
+async def sold_lot(market: Services, town: Town, **subject: Any) -> str:
     """Sell a lot: one bidder, one bid, an end that comes at once."""
     seller, bidder = PartyId("p-seller"), PartyId("p-secret-bidder")
     lot, now_us = LotId(f"sold-{uuid4().hex[:8]}"), market.now_us
     closing = t.Closing(opens_at_us=InstantUs(now_us), closes_at_us=InstantUs(now_us + 400_000))
     terms = t.Terms(closing=closing, increment=t.FixedIncrement(Amount(100)), start_price=Amount(50_000), admission=t.Admission.OPEN)  # fmt: skip
-    given = {
+    given: dict[str, Any] = {
         "title_zh": "马铃薯雾培",
         "title_en": "Potato",
         "seller_name_zh": "薯业站",

@@ -1,0 +1,250 @@
+"""The board, the widget and the wall in a real browser: what they show, that they fit, and that a wall runs for weeks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import LiveMarket
+from tests.engine.rules.publicity.transcript import objection
+from tests.gateway.noticed import accepted, publish, say
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Any]
+UPDATES = 10_000
+"""About a month of a wall that asks four times an hour ... for changes; each is drawn."""
+MONGOLIAN = "ᠬᠦᠢᠲᠡᠨ ᠳᠦ ᠲᠡᠰᠪᠦᠷᠢᠲᠡᠢ ᠴᠠᠷᠭᠠᠰᠤ"
+
+
+@pytest.fixture(scope="module")
+def noticed(market: LiveMarket) -> LiveMarket:
+    """The market with three notices: running with a Mongolian title, under objection, and one with a very long title."""
+    services = market.services
+    market.do(
+        publish(
+            services, "w-1", title_zh="一种耐寒紫花苜蓿的培育方法", title_en="Cold-hardy alfalfa", title_mn=MONGOLIAN
+        )
+    )
+    market.do(publish(services, "w-2", title_zh="奶牛乳房炎快速检测试纸", title_mn="Шинжилгээ"))
+    accepted(market.do(say(services, "w-2", objection())))
+    market.do(publish(services, "w-3", title_zh="稀" * 180, title_en="W" * 180))
+    market.do(services.board.catch_up())
+    return market
+
+
+def fits(page: Any) -> bool:
+    """Nothing reaches over the right edge."""
+    found: bool = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    return found
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("size", [(390, 844), (1440, 900)])
+@pytest.mark.parametrize(
+    "path",
+    ["/board", "/board/notices/w-1", "/board/notices/w-3", "/board/notices/w-2/availability", "/board/embed", "/board/widget", "/board/widget?notice=w-1"],
+)  # fmt: skip
+def test_pages_fit_in_both_languages(
+    noticed: LiveMarket, visit: Visit, language: str, size: tuple[int, int], path: str
+) -> None:
+    page = visit(path, language=language, size=size)
+    assert fits(page), (path, language, size)
+
+
+def test_the_board_works_without_script_and_finds_chinese_words(noticed: LiveMarket, visit: Visit) -> None:
+    page = visit("/board", script=False)
+    page.fill("#q", "乳房炎")
+    page.click("form.board-filters button")
+    assert page.locator(".entry__title").all_inner_texts() == ["奶牛乳房炎快速检测试纸"]
+    page.click(".entry__title a")
+    assert page.locator("h1").inner_text() == "奶牛乳房炎快速检测试纸"
+
+
+def test_traditional_mongolian_stands_in_columns(noticed: LiveMarket, visit: Visit) -> None:
+    page = visit("/board/notices/w-1", size=(1440, 900))
+    title = page.locator(".record__mn")
+    assert title.evaluate("node => getComputedStyle(node).writingMode") == "vertical-lr"
+    box = title.bounding_box()
+    assert box["height"] > box["width"]
+    assert (
+        page.evaluate(
+            f"document.fonts.load('20px \"Noto Sans Mongolian\"', {json.dumps(MONGOLIAN)}).then(found => found.length)"
+        )
+        == 1
+    )
+
+
+def test_both_widgets_show_the_record_on_a_foreign_site(noticed: LiveMarket, chromium: Any) -> None:
+    site = noticed.address
+    page = chromium.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    body = (
+        f'<meta charset="utf-8"><iframe src="{site}/board/widget?notice=w-1"></iframe>'
+        f'<script src="{site}/board/widget.js" data-lang="zh"></script>'
+    )
+    page.route("http://university.invalid/", lambda route: route.fulfill(content_type="text/html", body=body))
+    page.goto("http://university.invalid/")
+    digest = page.frame_locator("iframe").locator(".record__digest code").inner_text(timeout=15_000)
+    listed = page.locator("ul li", has_text="一种耐寒紫花苜蓿")
+    listed.wait_for(timeout=15_000)
+    assert digest in listed.inner_text()
+    assert listed.locator("a").get_attribute("href") == f"{site}/board/notices/w-1"
+    assert problems == []
+    page.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("size", [(1920, 1080), (3840, 2160)])
+def test_the_wall_fills_its_screen(noticed: LiveMarket, visit: Visit, language: str, size: tuple[int, int]) -> None:
+    page = visit(f"/wall?lang={language}", size=size)
+    page.wait_for_selector(".notice-slide__title")
+    assert fits(page)
+    for part in (".wall__foot", ".wall__notice", ".wall__deals", ".notice-slide__code img"):
+        box = page.locator(part).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= size[0] and box["y"] + box["height"] <= size[1], part
+    assert page.locator(".notice-slide__code img").evaluate("image => image.naturalWidth") > 0
+
+
+def test_slides_turn_and_prices_move_by_themselves(noticed: LiveMarket, visit: Visit) -> None:
+    lot = noticed.open_lot("wb1", "wb2")
+    page = visit("/wall?turn=4", size=(1920, 1080))
+    page.wait_for_selector(".wall__line-state--online")
+    first = page.locator(".notice-slide__title").inner_text()
+    noticed.bid(lot, "wb1", 1_000)
+    noticed.bid(lot, "wb2", 4_321 - 21)
+    page.wait_for_selector("text=¥4,300", timeout=20_000)
+    page.wait_for_function(
+        f"document.querySelector('.notice-slide__title').innerText !== {json.dumps(first)}", timeout=20_000
+    )
+
+
+def test_a_wall_without_network_says_how_old_it_is_and_recovers(noticed: LiveMarket, visit: Visit) -> None:
+    page = visit("/wall", size=(1920, 1080))
+    page.clock.install()
+    page.reload()
+    page.wait_for_selector(".wall__line-state--online")
+    page.wait_for_selector(".wall__age--fresh")
+    page.context.set_offline(True)
+    for _ in range(40):
+        page.clock.run_for(5_000)
+    page.wait_for_selector(".wall__age--late")
+    assert "分钟" in page.locator(".wall__age").inner_text()
+    assert page.locator(".notice-slide__title").count() == 1, "what was known stays to be read"
+    for _ in range(90):
+        page.clock.run_for(5_000)
+    page.wait_for_selector(".wall__age--stale")
+    page.context.set_offline(False)
+
+    def recovered() -> bool:
+        page.clock.run_for(5_000)
+        found: bool = (
+            page.locator(".wall__age--fresh").count() == 1 and page.locator(".wall__line-state--online").count() == 1
+        )
+        return found
+
+    assert any(recovered() or page.wait_for_timeout(100) for _ in range(120)), "it came back by itself"
+
+
+def heap_after_collection(session: Any) -> int:
+    session.send("HeapProfiler.collectGarbage")
+    session.send("HeapProfiler.collectGarbage")
+    used: int = session.send("Runtime.getHeapUsage")["usedSize"]
+    return used
+
+
+MONTH = """
+async ([from, to]) => {
+  const { startWall } = await import(document.querySelector('script[type=module]').src.replace('start.js', 'main.js'));
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  if (!globalThis.month) {
+    const root = document.createElement('main');
+    root.className = 'wall';
+    document.body.replaceChildren(root);
+    const world = { now: 0, timers: new Map(), next: 1, waiting: [], take: null };
+    Object.assign(world, {
+      nowMs: () => world.now, serverUs: (now) => 1.8e15 + now * 1000, random: () => 0.5, reload: () => {},
+      setTimeout: (work, ms) => { world.timers.set(world.next, { work, at: world.now + ms }); return world.next++; },
+      clearTimeout: (id) => world.timers.delete(id),
+      ask: () => new Promise((resolve) => world.waiting.push(resolve)),
+      listen: (take) => { world.take = take; return { stop() {} }; },
+    });
+    globalThis.month = { world, wall: startWall(root, read('wall-data'), read('wall-texts'), world), errors: 0 };
+    addEventListener('error', () => { globalThis.month.errors += 1; });
+    addEventListener('unhandledrejection', () => { globalThis.month.errors += 1; });
+  }
+  const { world } = globalThis.month;
+  const advance = (ms) => {
+    const until = world.now + ms;
+    for (;;) {
+      let first = null;
+      for (const [id, one] of world.timers) if (one.at <= until && (first === null || one.at < world.timers.get(first).at)) first = id;
+      if (first === null) break;
+      const { work, at } = world.timers.get(first);
+      world.timers.delete(first);
+      world.now = at;
+      work();
+    }
+    world.now = until;
+  };
+  const data = (n) => ({
+    assets: 'a', address: 'x', totals: { running: n, objected: 1, ended: n, deals: n },
+    notices: Array.from({ length: 1 + (n % 40) }, (_, i) => ({
+      entry: `notice/${n + i}`, version: 1, digest: 'd', group: i % 3 ? 'running' : 'objected', title_zh: `公示 ${n + i} ${'长'.repeat(n % 60)}`, title_en: `Notice ${n}`,
+      title_mn: i % 2 ? '\\u182e\\u1823\\u1829' : '\\u041c\\u043e\\u043d', seller_zh: `单位 ${n}`, seller_en: '', buyer: n % 5 ? '买方' : '', related: n % 7 === 0, mode: 'TRANSFER', price: String(n * 100 + 1),
+      code: 'CNY', exponent: 2, field_name: 'f', region_name: 'r', day_no: n % 16, days: 15, days_left: 15 - (n % 15), ends_text: 't', objection_state: 'none', demonstration: false, qr: 'data:,',
+    })),
+    sessions: Array.from({ length: n % 30 }, (_, i) => ({ lot: `lot-${n}-${i}`, seq: 1, phase: 'open', title_zh: `场次 ${n}`, title_en: '', price: '100', start_price: '1', code: 'CNY', exponent: 2, bids: 1, closes_at_us: 1.8e15 + 1e12 })),
+    deals: Array.from({ length: n % 12 }, (_, i) => ({ entry: `auction/${n}-${i}`, title_zh: `成交 ${n}`, title_en: '', price: '5', code: 'CNY', exponent: 2, way: 'auction', struck_at_us: 1.8e15 })),
+  });
+  for (let n = from; n < to; n += 1) {
+    for (const resolve of world.waiting.splice(0)) resolve(n % 50 === 49 ? null : data(n));
+    await null; await null;
+    world.take({ t: 'line', line: n % 200 < 5 ? 'offline' : 'online' });
+    world.take({ t: 'rows', rows: new Map(Array.from({ length: 30 }, (_, i) => [`lot-${n}-${i}`, { lot: `lot-${n}-${i}`, seq: 2 + i, phase: 'open', price: String(n), bids: 2, closes_at_us: null }])) });
+    advance(15_000);
+  }
+  const wall = globalThis.month.wall.wall();
+  return { errors: globalThis.month.errors, nodes: document.getElementsByTagName('*').length, timers: world.timers.size, prices: Object.keys(wall.prices).length, turn: wall.turn };
+}
+"""
+
+
+def test_a_month_of_updates_leaves_the_heap_flat(noticed: LiveMarket, visit: Visit) -> None:
+    """10,000 answers of the server, each with other notices, sessions and deals, drawn twice a second of virtual time."""
+    page = visit("/wall?turn=14", size=(1920, 1080))
+    page.wait_for_selector(".notice-slide__title")
+    page.set_default_timeout(240_000)
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.enable")
+    steps = [500, 2_500, 5_000, 7_500, UPDATES]
+    heaps, seen, before = [], {}, 0
+    for step in steps:
+        seen = page.evaluate(MONTH, [before, step])
+        before = step
+        heaps.append(heap_after_collection(session))
+        assert seen["errors"] == 0
+        assert seen["timers"] <= 3 and seen["prices"] <= 60 and seen["nodes"] < 1_500, seen
+    assert seen["turn"] > UPDATES / 2, "the slides turned all the time"
+    print(f"heap after a forced collection, kB, after {steps} updates: {[heap // 1024 for heap in heaps]}")
+    # From the first 500 updates on nothing grows: what differs is the content of the last answer.
+    assert max(heaps[1:]) < heaps[0] * 1.15 + 256 * 1024, heaps
+
+
+def test_new_scripts_are_picked_up_at_a_quiet_moment(noticed: LiveMarket, visit: Visit) -> None:
+    page = visit("/wall?turn=4", size=(1920, 1080))
+    page.wait_for_selector(".wall__line-state--online")
+
+    def other_assets(route: Any) -> None:
+        answer = route.fetch()
+        data = answer.json()
+        data["assets"], data["sessions"] = "other", []
+        route.fulfill(status=200, content_type="application/json", body=json.dumps(data))
+
+    with page.expect_navigation(timeout=60_000):
+        page.route("**/board/wall.json*", other_assets)
+    page.unroute("**/board/wall.json*")
+    page.wait_for_selector(".notice-slide__title")
