@@ -362,6 +362,11 @@ _EVIDENCE: Final = (
     Door("GET", "/desk/evidence", STAFF),
     Door("GET", "/verify/evidence/{number}", ANYONE),
     Door("POST", "/verify/evidence/{number}", ANYONE),
+    Door("GET", "/verify/notice", ANYONE),
+    Door("GET", "/verify/notice/{number}", ANYONE),
+    Door("POST", "/verify/notice/{number}", ANYONE),
+    Door("GET", "/certificates/{number}/certificate.pdf", ANYONE, Scope.READ),
+    Door("GET", "/certificates/{number}/statement.json", ANYONE, Scope.READ),
 )
 
 ROWS: Final = (

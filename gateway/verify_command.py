@@ -15,7 +15,7 @@ import msgspec
 from engine.catalogue.achievements.verification import CatalogueVerdict, verify_versions
 from engine.evidence.archive_checking import check_archive
 from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
-from engine.evidence.offline import check_against_chain, check_receipt, read_document
+from engine.evidence.offline import check_against_chain, check_certificate, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
 from engine.journal.reader import Reader
 from settlement.evidence import money_findings
@@ -28,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.file:
         return _verify_file(options)
+    if options.certificate:
+        return _verify_certificate(options)
     if options.receipt:
         return _verify_receipt(options)
     if not options.database:
@@ -56,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", metavar="URL", help="the database that holds the log")
     parser.add_argument("--checkpoints", type=Path, metavar="FILE", help="checkpoints kept outside the database")
     parser.add_argument("--receipt", type=Path, metavar="FILE", help="check one receipt, without the market")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="check the signed statement of a certificate")
     parser.add_argument("--chain", type=Path, metavar="FILE", help="with --receipt: the lot's public chain")
     parser.add_argument("--key", metavar="BASE64", help="the market's public key from a source you trust")
     return parser
@@ -84,6 +87,20 @@ def _verify_file(options: argparse.Namespace) -> int:
         f" ({verdict.opened} open), {verdict.replayed} streams replayed"
     )
     return 0 if verdict.clean else 1
+
+
+def _verify_certificate(options: argparse.Namespace) -> int:
+    key = b64decode(options.key) if options.key else None
+    try:
+        problems = check_certificate(read_document(options.certificate.read_bytes()), key)
+    except (OSError, msgspec.DecodeError) as error:
+        print(f"ortoo verify: {error}", file=sys.stderr)
+        return 2
+    for problem in problems:
+        print(f"BAD  {problem}")
+    if not problems:
+        print("sound; whether it is still in force the market says at /verify/notice/NUMBER")
+    return 1 if problems else 0
 
 
 def _verify_receipt(options: argparse.Namespace) -> int:

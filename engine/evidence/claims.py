@@ -33,7 +33,7 @@ def public_of(state: Any) -> dict[str, Any]:
         shown = public_notice(state, state.last_at_us)
     else:
         shown = public_listing(state)
-    plain: dict[str, Any] | None = msgspec.to_builtins(shown)
+    plain: dict[str, Any] | None = msgspec.json.decode(msgspec.json.encode(shown))
     return plain or {}
 
 

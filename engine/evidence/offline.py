@@ -1,9 +1,9 @@
-"""Checking a receipt without the market: with the receipt, the lot's public chain and the market's public key, on any machine."""
+"""Checking a receipt or a certificate without the market: with the document, public chains and the market's key, on any machine."""
 
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -14,6 +14,29 @@ from engine.evidence.receipts import RECEIPT_TAG
 from engine.journal.digests import chain_digest, content_digest, first_digest
 from engine.journal.records import lot_stream
 from engine.values import LotId
+
+CERTIFICATE_TAG: Final = b"ortoo/certificate/v1\n"
+
+
+def check_certificate(statement: dict[str, Any], public_key: bytes | None = None) -> list[str]:
+    """Return what is wrong with the signed statement of a certificate of publicity; empty when the market made it so.
+
+    Args:
+        statement: The document as downloaded. Whether it is still in force only the market can say.
+        public_key: The market's key from a source you trust; None takes the one in the statement, which proves less.
+    """
+    try:
+        plain = {name: value for name, value in statement.items() if name != "signature"}
+        key = public_key or b64decode(plain["key"])
+        if plain["kind"] != "ortoo.certificate" or b64decode(plain["key"]) != key:
+            return ["no certificate of this market: another kind, or another key"]
+        signed = CERTIFICATE_TAG + canonical_bytes(plain)
+        Ed25519PublicKey.from_public_bytes(key).verify(b64decode(statement["signature"]), signed)
+    except InvalidSignature:
+        return ["the signature is not the market's, or the statement was changed"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return [f"not a certificate ({type(error).__name__})"]
+    return []
 
 
 def check_receipt(receipt: dict[str, Any], public_key: bytes | None = None) -> list[str]:

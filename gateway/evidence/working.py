@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from functools import partial
 
+from gateway.evidence.certificates import Certificates
 from gateway.evidence.files import make_for_ever
 from gateway.evidence.snapshots import SnapshotFollower
 from gateway.services import Services
@@ -15,3 +16,6 @@ def keep_evidence(services: Services, stack: AsyncExitStack) -> None:
     """Begin to keep pages and to make files; when the market's pages can be had."""
     keep_at(stack, SnapshotFollower(services).run)
     keep_at(stack, partial(make_for_ever, services))
+    certificates = Certificates(services)
+    keep_at(stack, certificates.run)
+    keep_at(stack, certificates.make_for_ever)

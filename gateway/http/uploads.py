@@ -27,6 +27,7 @@ STREAMED: Final = frozenset(
         "/api/v1/bank/statements/check",
         "/desk/bank/statements/check",
         "/verify/evidence/{number}",
+        "/verify/notice/{number}",
     }
 )
 """Routes whose bodies are files."""

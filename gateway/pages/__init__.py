@@ -14,6 +14,7 @@ from gateway.pages import (
     board_feeds,
     calendar,
     catalogue,
+    certificates,
     console,
     deposit_desk,
     deposits,
@@ -66,6 +67,7 @@ def add_pages(app: web.Application) -> None:
         mine,
         desk,
         evidence,
+        certificates,
     ):
         app.add_routes(module.ROUTES)
 

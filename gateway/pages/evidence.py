@@ -75,7 +75,7 @@ async def compare(request: web.Request) -> web.Response:
     return await _verify_page(request, await digest_of(await upload_of(request, COMPARED_MAX)))
 
 
-async def digest_of(upload: Upload) -> str:
+async def digest_of(upload: Upload, size_max: int = COMPARED_MAX) -> str:
     """Return the SHA-256 of a file on its way.
 
     Raises:
@@ -84,8 +84,8 @@ async def digest_of(upload: Upload) -> str:
     digest, size = sha256(), 0
     async for chunk in upload.chunks():
         size += len(chunk)
-        if size > COMPARED_MAX:
-            raise Refused(Code.TOO_LARGE, limit_bytes=COMPARED_MAX)
+        if size > size_max:
+            raise Refused(Code.TOO_LARGE, limit_bytes=size_max)
         digest.update(chunk)
     return digest.hexdigest()
 

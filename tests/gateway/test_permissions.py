@@ -47,6 +47,11 @@ GET    /evidence/{number}/document.pdf   bsov  read
 GET    /desk/evidence                    ov    -
 GET    /verify/evidence/{number}         absov -
 POST   /verify/evidence/{number}         absov -
+GET    /verify/notice                    absov -
+GET    /verify/notice/{number}           absov -
+POST   /verify/notice/{number}           absov -
+GET    /certificates/{number}/certificate.pdf absov read
+GET    /certificates/{number}/statement.json absov read
 GET    /console/listings                 bs    -
 POST   /console/listings                 bs    -
 GET    /console/listings/drafts/{id}/{step} bs    -
