@@ -151,7 +151,7 @@ async def _step_page(
 ) -> web.Response:
     services, step, language = request.app[SERVICES], _step(request), language_of(request)
     names = [one.name for one in steps.steps_for(form, await _state_owned(request))]
-    version = await services.achievements.public(AchievementId(draft.achievement))
+    version, cap = await services.achievements.public(AchievementId(draft.achievement)), sources()["deposit_cap_bps"]
     days, last_day, certain = form.get("days", ""), "", True
     if days.isdigit() and 0 < int(days) <= 250:
         end = period_end(services.calendar, InstantUs(services.now_us), working_days=int(days))
@@ -163,7 +163,7 @@ async def _step_page(
         request, "listing_console/step.html", status, draft=draft, form=form, wrong=wrong, notice=notice, step=step,
         names=names, place=names.index(step.name) if step.name in names else 0, last_day=last_day, certain=certain,
         title=(version.record.title_zh, version.record.title_en) if version else ("", ""), cap_bps=listing_rules().deposit_cap_bps,
-        cap_source=sources()["deposit_cap_bps"].source, price_words=words,
+        cap_source=cap.source_zh if language == "zh" and cap.source_zh else cap.source, price_words=words,
         modes=_modes(version), ways=_ways(form.get("mode", "")),
     )  # fmt: skip
 

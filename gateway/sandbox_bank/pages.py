@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from gateway.sandbox_bank.parts import PARTS
 STATIC: Final = Path(__file__).parent.parent / "static" / "css"
 STYLES: Final = ("tokens.css", "base.css", "parts.css", "bank.css")
 TEXT_MAX: Final = 200
+_FONT_FACE: Final = re.compile(r"@font-face \{[^}]*\}\n?")
 _CSP: Final = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -80,11 +82,12 @@ async def language(request: web.Request) -> web.Response:
 
 
 async def style(request: web.Request) -> web.Response:
-    """GET /css/{name}: the market's own style sheets."""
+    """GET /css/{name}: the market's own style sheets, without the font files that this site does not serve."""
     name = request.match_info["name"]
     if name not in STYLES:
         raise web.HTTPNotFound
-    return web.Response(text=(STATIC / name).read_text(encoding="utf-8"), content_type="text/css")
+    text = _FONT_FACE.sub("", (STATIC / name).read_text(encoding="utf-8"))
+    return web.Response(text=text, content_type="text/css")
 
 
 async def _form(request: web.Request) -> dict[str, str]:

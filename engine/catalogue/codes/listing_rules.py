@@ -21,6 +21,8 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
     value: Any
     source: str
+    source_zh: str = ""
+    """For the pages; only where a page shows it."""
     confidence: Confidence
 
 
