@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.rules.achievement import record as r
 from engine.rules.achievement.record import Mode
 from engine.rules.listing.state import ListingPhase
 from engine.rules.rejections import Reject
@@ -204,6 +205,33 @@ async def test_what_was_transferred_is_not_listed_again(fair: Fair) -> None:
     await fair.in_phase(ListingPhase.SIGNED)
     await fair.services.listings.catch_up()
     assert (await second(fair, "second"))[1]["data"]["problems"] == "achievement: sold_already"
+
+
+# Export control (技术进出口管理条例 arts. 29, 33).
+
+
+@pytest.mark.parametrize(
+    ("letter", "says"),
+    [(None, Reject.FOREIGN_BLOCKED), (r.ExportLetter(number="技出意向2026-1"), None)],
+    ids=["no letter", "letter"],
+)
+async def test_restricted_technology_is_closed_to_foreign_buyers_until_a_letter_is_on_file(
+    fair: Fair, letter: r.ExportLetter | None, says: Reject | None
+) -> None:
+    assert fair.seller.account is not None
+    restricted = {"export_class": r.ExportClass.RESTRICTED, "export_letter": letter}
+    fair.achievement = await release_achievement(fair.services, fair.seller.account, Mode.TRANSFER, **restricted)
+    await fair.published()
+    foreign, chinese = await fair.verified(Role.BIDDER), await fair.verified(Role.BIDDER)
+    assert foreign.account is not None
+    await fair.services.pool.execute("UPDATE party SET country = 'DE' WHERE id = $1", foreign.account.party)
+    assert ('value="apply"' in await look(foreign, fair)) is (says is None), "the page says so before anybody types"
+    _, answer = await fair.act(foreign, "intents")
+    assert answer.get("code") == says, answer
+    assert (await fair.act(chinese, "intents"))[0] == 200
+
+
+# The form itself.
 
 
 def test_every_step_of_the_form_reads_back_what_it_asks() -> None:
