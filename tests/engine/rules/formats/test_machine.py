@@ -49,8 +49,8 @@ def test_the_diagram_is_what_the_rules_do() -> None:
         if bids:
             lot.seal("09:30", "A", 500)
         lot.reach(at("6+10:00"))
-    for around in ({}, {"priority": ASKED}):
-        sold = Watched(SEALED, "A", **around)
+    for priority in (None, ASKED):
+        sold = Watched(SEALED, "A", priority=priority)
         sold.seal("09:30", "A", 500)
         sold.opened()
         sold.reach(at("11:00"))
