@@ -19,7 +19,8 @@ const RELOAD_EVERY_MS = 600_000;
 export function startWall(root, page, texts, world = browserWorld(page)) {
   const t = translator(texts);
   let wall = emptyWall(page);
-  let timers = [];
+  const timers = new Map();
+  let asking = false;
   let stopped = false;
 
   function take(action) {
@@ -36,30 +37,32 @@ export function startWall(root, page, texts, world = browserWorld(page)) {
   }
 
   async function ask() {
+    if (asking) return;
+    asking = true;
     const data = await world.ask();
+    asking = false;
     if (stopped) return;
     take(data === null ? { t: "failed" } : { t: "data", data, nowMs: world.nowMs() });
-    later(ask, pauseMs(wall, world.random));
+    later("ask", ask, pauseMs(wall, world.random));
   }
 
   function tick() {
     const nowMs = world.nowMs();
     take({ t: "tick", nowMs, serverUs: world.serverUs(nowMs) });
     draw();
-    later(tick, DRAW_EVERY_MS);
+    later("tick", tick, DRAW_EVERY_MS);
   }
 
-  function later(work, ms) {
+  /** One timer of each name: a new one takes the place of the one before. */
+  function later(name, work, ms) {
     if (stopped) return;
-    const timer = world.setTimeout(() => {
-      timers = timers.filter((one) => one !== timer);
-      work();
-    }, ms);
-    timers.push(timer);
+    world.clearTimeout(timers.get(name));
+    timers.set(name, world.setTimeout(work, ms));
   }
 
   const line = world.listen(take);
   root.replaceChildren();
+  world.onWake(ask); // the network is back: no need to wait for the next turn
   ask();
   tick();
   return {
@@ -68,7 +71,7 @@ export function startWall(root, page, texts, world = browserWorld(page)) {
     draw,
     stop() {
       stopped = true;
-      for (const timer of timers) world.clearTimeout(timer);
+      for (const timer of timers.values()) world.clearTimeout(timer);
       line.stop();
     },
   };
@@ -117,6 +120,7 @@ export function browserWorld(page) {
       session = line.session;
       return line;
     },
+    onWake: (work) => globalThis.addEventListener("online", () => work()),
     reload() {
       try {
         if (Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0) < RELOAD_EVERY_MS) return;
