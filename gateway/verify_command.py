@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         f"{'clean' if verdict.clean else 'NOT CLEAN'}: {verdict.events} events, {verdict.lots} lots,"
         f" {verdict.listings} listings, {verdict.notices} notices,"
         f" {verdict.snapshots} snapshots, {verdict.checkpoints} checkpoints,"
-        f" {money.entries} ledger entries, {money.deposits} deposits,"
+        f" {money.entries} ledger entries, {money.deposits} deposits, {money.deals} deals,"
         f" {catalogue.versions} versions of achievements,"
         f" {registry.contracts} contracts, {registry.registrations} registrations"
     )

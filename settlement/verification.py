@@ -10,6 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from engine.evidence.verification import Finding
+from settlement.deals import store as deal_store
+from settlement.deals.changes import IllegalTransition as IllegalDealTransition
+from settlement.deals.events import decode_event as decode_deal_event
+from settlement.deals.evolving import evolve as evolve_deal
+from settlement.deals.process import Process
 from settlement.deposits import store
 from settlement.deposits.events import decode_event
 from settlement.deposits.evolving import Deposit, IllegalTransition, evolve
@@ -28,10 +33,12 @@ class MoneyVerdict(Struct):
     entries: int = 0
     deposits: int = 0
     deposit_events: int = 0
+    deals: int = 0
+    deal_events: int = 0
 
 
 async def verify_money(pool: asyncpg.Pool) -> MoneyVerdict:
-    """Check the ledger, every deposit's history, and that both and the orders to the bank agree.
+    """Check the ledger, every deposit's and deal's history, and that all of them and the orders to the bank agree.
 
     One snapshot of the database, so that a running market changes nothing meanwhile.
     """
@@ -39,6 +46,7 @@ async def verify_money(pool: asyncpg.Pool) -> MoneyVerdict:
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         await _ledger(connection, verdict)
         await _deposits(connection, verdict)
+        await verify_deals(connection, verdict)
         for row in await connection.fetch(payouts.QUERIES["unsound_payouts"]):
             _note(verdict, f"payout {row['order_id']}", f"{row['state']}, but {row['cleared']} fen stand on clearing")
         for row in await connection.fetch(payouts.QUERIES["forgotten_money"]):
@@ -93,6 +101,58 @@ async def _deposits(connection: book.Connection, verdict: MoneyVerdict) -> None:
     for row in await connection.fetch(store.QUERIES["deposit_sums"]):
         problem = f"{row['state']}, but the ledger holds {row['held']} fen and has received {row['received']} fen"
         _note(verdict, f"deposit {row['id']}", problem)
+
+
+async def verify_deals(connection: book.Connection, verdict: MoneyVerdict) -> None:
+    """Every deal's history is chained, can have happened, and ends in the row; its escrow is what the ledger says."""
+    last = ""
+    while rows := await connection.fetch(deal_store.QUERIES["page_for_checking"], last, PAGE):
+        for row in rows:
+            verdict.deals += 1
+            await _deal(connection, row, verdict)
+        last = rows[-1]["id"]
+    for row in await connection.fetch(deal_store.QUERIES["lost_histories"]):
+        _note(verdict, f"deal {row['deal']}", "there is a history and no deal")
+    for row in await connection.fetch(deal_store.QUERIES["wrong_escrow"]):
+        _note(verdict, f"deal {row['id']}", f"{row['said']} fen are in escrow, the ledger says {row['total']}")
+    for row in await connection.fetch(deal_store.QUERIES["forgotten_money"]):
+        problem = f"{row['due']} fen on {row['account']}, failed orders wait for {row['failed']}"
+        _note(verdict, f"deal {row['deal']}", problem)
+
+
+async def _deal(connection: book.Connection, row: asyncpg.Record, verdict: MoneyVerdict) -> None:
+    place, digest = f"deal {row['id']}", deal_store.first_digest(row["id"])
+    process: Process | None = None
+    for number, event in enumerate(
+        await connection.fetch(deal_store.QUERIES["events_for_checking"], row["id"]), start=1
+    ):
+        verdict.deal_events += 1
+        digest = deal_store.event_digest(
+            digest, row["id"], event["seq"], event["type"], event["at_us"], event["actor"], event["body"]
+        )
+        if event["seq"] != number or event["digest"] != digest:
+            _note(verdict, place, f"event {number} was changed or is missing")
+            return
+        try:
+            process = evolve_deal(process, decode_deal_event(event["type"], event["body"]), event["at_us"])
+        except (IllegalDealTransition, KeyError, msgspec.MsgspecError) as damage:
+            _note(verdict, place, f"event {number} cannot have happened: {damage}")
+            return
+    if process is None or digest != row["digest"] or not _same_deal(process, row):
+        _note(verdict, place, "the row is not what its history says")
+
+
+def _same_deal(process: Process, row: asyncpg.Record) -> bool:
+    columns = {
+        "seq": process.seq,
+        "phase": process.phase.value,
+        "owner": "" if process.wait is None else process.wait.owner.value,
+        "escrow_fen": process.escrow_fen,
+        "open_fen": process.open_fen,
+        "deadline_us": process.deadline_us,
+        "virtual_account": process.virtual_account,
+    }
+    return deal_store.process_of(row) == process and all(row[name] == value for name, value in columns.items())
 
 
 async def _rows(connection: book.Connection) -> AsyncIterator[asyncpg.Record]:

@@ -27,6 +27,7 @@ from settlement.bank.layouts import LayoutsUnusable, read_layouts
 from settlement.bank.receiving import Receiving
 from settlement.bank.reconciling import Reconciling
 from settlement.bank.statements import Statements
+from settlement.bank.taking import Taking
 from settlement.ledger.book import Connection
 
 BANK_UNUSABLE: Final = (SecretUnusable, LayoutsUnusable)
@@ -101,7 +102,8 @@ def build_banking(pool: asyncpg.Pool, config: Config, settling: Settling, now_us
         BANK_UNUSABLE: one of these; the text says why.
     """
     secret = shared_secret(config.bank_secret_path)
-    receiving = Receiving(pool, settling.deposits, settling.payouts, names_of, now_us=now_us)
+    taking = Taking(settling.deposits, settling.deals)
+    receiving = Receiving(pool, taking, settling.payouts, names_of, now_us=now_us)
     client = HttpBank(config.bank_url, secret) if config.bank_url else None
     by_hand = None if config.bank_url else ByHand(pool, now_us)
     if client is not None:
@@ -112,7 +114,7 @@ def build_banking(pool: asyncpg.Pool, config: Config, settling: Settling, now_us
     rate = Rate.per_second(config.bank_callbacks_per_second, burst=config.bank_callbacks_per_second * 4)
     return Banking(
         receiving=receiving,
-        exceptions=Exceptions(pool, settling.deposits, settling.payouts, now_us=now_us),
+        exceptions=Exceptions(pool, taking, settling.payouts, now_us=now_us),
         statements=Statements(pool, receiving, read_layouts(config.bank_layouts_file), now_us=now_us),
         reconciling=Reconciling(pool),
         client=client,

@@ -54,7 +54,7 @@ async def act(request: web.Request) -> web.Response:
     chosen = str(form.get("other_deposit", "")).strip() or str(form.get("deposit_id", ""))
     wish = Wish(
         item=item.id, version=int(version), act=Act(wanted), reason=str(form.get("reason", "")),
-        actor=caller.party_id, deposit_id=chosen[:48], payee_name=str(form.get("payee_name", ""))[:200],
+        actor=caller.party_id, deposit_id=chosen[:64], payee_name=str(form.get("payee_name", ""))[:200],
         payee_account=str(form.get("payee_account", ""))[:64],
     )  # fmt: skip
     done = await services.banking.exceptions.act(wish)

@@ -65,9 +65,10 @@ class Standing(StrEnum):
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A deposit that money may be for."""
+    """A deposit, or the price of a deal, that money may be for."""
 
     deposit_id: str
+    """Id of the deposit or of the deal; their forms differ."""
     virtual_account: str
     amount_fen: int
     """What is asked in all."""
@@ -75,6 +76,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     standing: Standing
     names: tuple[str, ...]
     """Names under which the party may pay: its registered name and former ones."""
+    any_amount: bool = False
+    """A deal: it takes parts, more than is owed (the rest goes back), and what is late."""
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
@@ -168,15 +171,15 @@ def _likely(credit: Credit, candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _one(credit: Credit, meant: Candidate) -> Judgement:
     reasons = []
-    if credit.booked_at_us > meant.due_at_us or meant.standing is Standing.LAPSED:
+    if not meant.any_amount and (credit.booked_at_us > meant.due_at_us or meant.standing is Standing.LAPSED):
         reasons.append(Outcome.LATE)
     if not fold_name(credit.payer_name):
         reasons.append(Outcome.PAYER_UNKNOWN)
     elif not is_payer(credit.payer_name, meant.names):
         reasons.append(Outcome.WRONG_PAYER)
-    if credit.amount_fen < meant.amount_fen:
+    if not meant.any_amount and credit.amount_fen < meant.amount_fen:
         reasons.append(Outcome.PART_PAYMENT)
-    elif credit.amount_fen > meant.amount_fen:
+    elif not meant.any_amount and credit.amount_fen > meant.amount_fen:
         reasons.append(Outcome.OVERPAID)
     if meant.standing is Standing.PAID:
         reasons.append(Outcome.ALREADY_PAID)  # last: the only reason that depends on what came before

@@ -21,6 +21,7 @@ from settlement.bank.candidates import QUERIES, NamesOf, find_candidates, orders
 from settlement.bank.matching import Judgement, Outcome, digits_of, judge
 from settlement.bank.news import Event, Kind, News, day_of, event_of
 from settlement.bank.port import Credit, PayoutResult, PayoutState
+from settlement.deals.process import Process
 from settlement.deposits.deposits import Received
 from settlement.deposits.rules import Refusal, Refused
 from settlement.ledger import postings
@@ -34,12 +35,12 @@ log = logging.getLogger(__name__)
 
 
 class TakesPayments(Protocol):
-    """Deposits, as this module needs them."""
+    """Deposits and deals (`settlement.bank.taking.Taking`), as this module needs them."""
 
     async def receive(
         self, connection: Connection, deposit_id: str, credit: Credit, *, from_suspense: bool = False
-    ) -> Received | Refused:
-        """Count money towards a deposit in the caller's transaction, or say why not; nothing is changed then."""
+    ) -> Received | Process | Refused:
+        """Count money towards a deposit or a deal in the caller's transaction, or say why not; nothing is changed then."""
         ...
 
 
@@ -184,7 +185,7 @@ class Receiving:
         judged = await self.preview(connection, event.credit)
         if judged.outcome is Outcome.MATCHED:
             done = await self._deposits.receive(connection, judged.deposit_id, event.credit)
-            if isinstance(done, Received):
+            if not isinstance(done, Refused):
                 return "deposit", judged.deposit_id
             outcome = Outcome.LATE if done.code is Refusal.LATE else Outcome.ALREADY_PAID
             judged = Judgement(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import asyncpg
@@ -245,13 +245,6 @@ class Deals:
         row = await self.pool.fetchrow(QUERIES["document"], deal_id, digest)
         return None if row is None else (row["kind"], row["body"])
 
-    async def meant(self, connection: Connection, number: str, words: Sequence[str]) -> list[Process]:
-        """Return the deals that a sub-account number or words of a purpose name; their rows are locked."""
-        rows = await connection.fetch(
-            QUERIES["by_account_or_name"], number, list(words)[:100], [deal_name(word) for word in words[:100]]
-        )
-        return [process_of(row) for row in rows]
-
     async def of_party(self, party_id: str, after: tuple[int, str] = (NEVER_US, ""), limit: int = 50) -> list[Process]:
         """Return a page of a party's deals, newest first; `after` is (struck_at_us, id) of the last one before."""
         rows = await self.pool.fetch(QUERIES["of_party"], party_id, *after, max(1, min(limit, PAGE_MAX)))
@@ -275,8 +268,3 @@ class Deals:
         """Return counts for the desk and for metrics."""
         row = await self.pool.fetchrow(QUERIES["queue_counts"], self.now_us())
         return Figures(**dict(row)) if row is not None else Figures()
-
-
-def deal_name(word: str) -> str:
-    """Return a word as it would stand in a deal's id: banks write purposes in capitals, or small."""
-    return word[:3].upper() + word[3:].lower()

@@ -17,16 +17,17 @@ from msgspec import Struct
 from engine.journal.codec import decode_event
 from engine.journal.follower import BEHIND, Follower, Page
 from engine.journal.queries import load_queries
-from engine.journal.streams import LISTINGS, LOTS
+from engine.journal.streams import LISTINGS, LOTS, NOTICES
 from engine.rules.auction.events import LotPublished, LotSold
 from engine.rules.listing.events import DealDefaulted, DealSigned, DealStruck
 from engine.rules.listing.state import ListingState
+from engine.rules.publicity.events import AgreementStruck, ContractRecorded
 from engine.values import ALL_SHARDS, InstantUs, ListingId
 from settlement.deals import acts as a
 from settlement.deals.answers import Refused
 from settlement.deals.deal import Deal, Way, deal_id_of
 from settlement.deals.deals import Deals
-from settlement.deals.striking import Place, Unusable, deal_of_listing, deal_of_lot, note_of
+from settlement.deals.striking import Place, Unusable, deal_of_listing, deal_of_lot, deal_of_notice, note_of
 from settlement.deposits.store import QUERIES as DEPOSIT_QUERIES
 from settlement.ledger.book import Connection
 
@@ -46,7 +47,7 @@ class Meaning(Struct, frozen=True):
 
 
 class DealFollowing:
-    """The consumer. A new way of sale is one more branch of `_meaning` and its event names in the journal's statement `outcomes`."""
+    """The consumer. A further way of sale is one more branch of `_meaning`, with its event names in the journal's statement `outcomes`."""
 
     def __init__(self, pool: asyncpg.Pool, deals: Deals) -> None:
         self._pool = pool
@@ -102,6 +103,12 @@ class DealFollowing:
             case DealSigned() | DealDefaulted():
                 deal_id = deal_id_of(Way.LISTING, LISTINGS.subject(place.stream), event.deal_no)
                 return Meaning(place, deal_id, note_of(event))
+            case AgreementStruck():
+                notice_id = NOTICES.subject(place.stream)
+                agreed = deal_of_notice(notice_id, place, event, self._deals.conditions())
+                return Meaning(place, deal_id_of(Way.NOTICE, notice_id), agreed)
+            case ContractRecorded():
+                return Meaning(place, deal_id_of(Way.NOTICE, NOTICES.subject(place.stream)), note_of(event))
             case _:
                 return None
 

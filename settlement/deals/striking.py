@@ -6,8 +6,6 @@ exactly one deal, whatever way it went (docs/adr/0009).
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Struct
 
 from engine.calendar import Calendar, period_end
@@ -16,15 +14,13 @@ from engine.rules.auction.terms import Admission
 from engine.rules.listing.commands import Side
 from engine.rules.listing.events import DealDefaulted, DealSigned, DealStruck
 from engine.rules.listing.state import ListingState
+from engine.rules.publicity.events import AgreementStruck, ContractRecorded
 from engine.values import CNY, Currency, InstantUs
 from settlement.deals.acts import NoteDefault, NoteSigned
 from settlement.deals.deal import Deal, DealSide, Source, Way, deal_id_of
 from settlement.deals.fees import FeeTerms
 from settlement.deals.rules_data import DealRules
 from settlement.ledger.postings import FEN_MAX
-
-LOT_SOLD: Final = "lot.sold"
-LISTING_EVENTS: Final = frozenset({"listing.deal_struck", "listing.deal_signed", "listing.deal_defaulted"})
 
 
 class Place(Struct, frozen=True):
@@ -51,7 +47,7 @@ class Conditions(Struct, frozen=True):
 
 
 class Unusable(Struct, frozen=True):
-    """A deal that cannot be settled here; an operator sees why. `code`: currency, price."""
+    """A deal that cannot be settled here; an operator sees why. `code`: currency, price, buyer (no party of the market)."""
 
     deal_id: str
     code: str
@@ -101,9 +97,27 @@ def deal_of_listing(place: Place, struck: DealStruck, state: ListingState, with_
     )  # fmt: skip
 
 
-def note_of(event: DealSigned | DealDefaulted) -> NoteSigned | NoteDefault:
-    """Return what a listing's word about a deal means for its process."""
-    if isinstance(event, DealSigned):
+def deal_of_notice(notice_id: str, place: Place, struck: AgreementStruck, with_: Conditions) -> Deal | Unusable:
+    """Return the deal of an agreement after its publicity; its buyer must be a party of the market, who can sign and pay here."""
+    deal_id = deal_id_of(Way.NOTICE, notice_id)
+    problem = _problem(struck.currency, struck.price) or ("" if struck.buyer.party_id else "buyer")
+    if problem:
+        return Unusable(deal_id, problem)
+    days = with_.rules.sign_working_days
+    return Deal(
+        id=deal_id, way=Way.NOTICE, struck_by="agreement", source=place.source, struck_at_us=place.at_us,
+        rule_version=struck.rule_version, calendar_version=with_.calendar.version, seller_id=struck.seller_id,
+        buyers=(struck.buyer.party_id,), title_zh=struck.title_zh, title_en=struck.title_en,
+        achievement_id=struck.achievement_id, achievement_version=struck.achievement_version,
+        achievement_digest=struck.achievement_digest, mode=struck.mode.value, payment=struck.payment.mode,
+        price_fen=struck.price, sign_by_us=period_end(with_.calendar, InstantUs(place.at_us), working_days=days).ends_at_us,
+        rules=with_.rules, fees=with_.fees,
+    )  # fmt: skip
+
+
+def note_of(event: DealSigned | DealDefaulted | ContractRecorded) -> NoteSigned | NoteDefault:
+    """Return what a listing's or a notice's word about a deal means for its process."""
+    if isinstance(event, DealSigned | ContractRecorded):
         return NoteSigned(contract_ref=event.contract_ref)
     return NoteDefault(side=DealSide.SELLER if event.side is Side.SELLER else DealSide.BUYER, reason=event.reason)
 

@@ -58,7 +58,7 @@ Signer = Callable[[bytes], tuple[str, str]]
 Drafter = Callable[[Process], Awaitable[Draft | None]]
 """Draws a contract up; None: not now."""
 TellListing = Callable[[Process], Awaitable[Answer]]
-"""Tells a deal's listing that the contract is signed (phase CONCLUDING) or that a side is in default (DEFAULTING)."""
+"""Tells a deal's listing or notice that the contract is signed (phase CONCLUDING), or a listing that a side is in default (DEFAULTING)."""
 
 
 class Working:
@@ -157,7 +157,7 @@ class Working:
         return Draft(f"C-{process.id}", contract_of(process, payment, self._origin))
 
     async def _conclude(self, process: Process) -> bool:
-        if process.deal.way is Way.LISTING:
+        if process.deal.way is not Way.AUCTION:
             return await self._told(process)
         return isinstance(await self._deals.do(process.id, a.NoteSigned(contract_ref=process.contract_ref)), Changed)
 
@@ -175,7 +175,8 @@ class Working:
 
     async def _told(self, process: Process) -> bool:
         """Let the listing record it; its event moves the deal, so the phase is still the same when this returns."""
-        assert self._tell is not None, "the statement leaves listings to a process with an engine"
+        if self._tell is None:
+            return False
         answer = await self._tell(process)
         if answer is Answer.REFUSED:
             log.error("listing_refuses_deal", extra={"deal": process.id, "phase": process.phase.value})

@@ -45,6 +45,10 @@ SELECT count(*) FROM bank_item WHERE place = 'pending';
 -- Deposits in any state that the sub-account or a word of the purpose names; locked, so that the answer holds until it is acted on.
 SELECT body FROM deposit WHERE virtual_account = $1 OR id = ANY($2::text[]) OR virtual_account = ANY($2::text[]) ORDER BY id LIMIT 50 FOR UPDATE;
 
+-- name: deals_meant
+-- Deals in any phase that the sub-account or a word of the purpose names; locked after the deposits.
+SELECT body FROM deal WHERE virtual_account = $1 OR virtual_account = ANY($2::text[]) OR id = ANY($3::text[]) ORDER BY id LIMIT 50 FOR UPDATE;
+
 -- name: deposits_asking
 -- Deposits in any state that ask for this sum around the time of the booking.
 SELECT body FROM deposit WHERE amount_fen = $1 AND due_at_us BETWEEN $2 AND $3 ORDER BY id LIMIT $4;

@@ -31,11 +31,6 @@ SELECT seq, type, at_us, actor, body, digest FROM deal_event WHERE deal = $1 AND
 -- name: account_in_use
 SELECT EXISTS (SELECT FROM deposit WHERE virtual_account = $1) OR EXISTS (SELECT FROM deal WHERE virtual_account = $1);
 
--- name: by_account_or_name
--- Deals, in any phase, that a sub-account number or a word of a purpose names; locked, so that the answer holds until it is acted on.
-SELECT body FROM deal WHERE virtual_account = $1 OR virtual_account = ANY($2::text[]) OR id = ANY($2::text[]) OR id = ANY($3::text[])
-ORDER BY id LIMIT 50 FOR UPDATE;
-
 -- name: of_party
 -- A party's deals, newest first, after a place.
 SELECT body FROM deal WHERE parties @> ARRAY[$1] AND (struck_at_us, id) < ($2, $3) ORDER BY struck_at_us DESC, id DESC LIMIT $4;
@@ -68,10 +63,10 @@ FROM deal WHERE wake_at_us IS NOT NULL;
 SELECT id FROM deal WHERE wake_at_us <= $1 ORDER BY wake_at_us, id LIMIT $2;
 
 -- name: to_work
--- Leased, so that two workers do not do the same at once; doing it twice does no harm. $3: this process can tell listings.
+-- Leased, so that two workers do not do the same at once; doing it twice does no harm. $3: this process can tell listings and notices.
 UPDATE deal SET attempts = attempts + 1, work_at_us = $2 WHERE id = (
     SELECT id FROM deal WHERE work_at_us <= $1
-        AND ($3 OR phase NOT IN ('concluding', 'defaulting') OR id NOT LIKE 'DL-%')
+        AND ($3 OR phase NOT IN ('concluding', 'defaulting') OR id LIKE 'DA-%')
     ORDER BY work_at_us, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING id, attempts;
 

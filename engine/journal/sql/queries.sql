@@ -126,5 +126,6 @@ SELECT stream, max(seq) AS seq FROM (
 -- name: outcomes
 -- A page of a shard for the consumer of deals: bodies only where a deal is struck, signed or in default.
 SELECT seq, stream, stream_seq, type, version, at_us, digest,
-    CASE WHEN type IN ('lot.sold', 'listing.deal_struck', 'listing.deal_signed', 'listing.deal_defaulted') THEN body END AS body
+    CASE WHEN type IN ('lot.sold', 'listing.deal_struck', 'listing.deal_signed', 'listing.deal_defaulted', 'notice.agreement_struck',
+        'notice.contract_recorded') THEN body END AS body
 FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3;

@@ -33,7 +33,7 @@ class BankActWish(Wish):
     version: int = Field(ge=1, le=2**31 - 1)
     act: str = Field(pattern=r"^(assign|return|wait|close)$")
     reason: str = Field(min_length=1, max_length=500)
-    deposit_id: str = Field("", max_length=48)
+    deposit_id: str = Field("", max_length=64)
     payee_name: str = Field("", max_length=200, description="For a return, where the bank gave no sender.")
     payee_account: str = Field("", max_length=64)
 
