@@ -369,7 +369,29 @@ _EVIDENCE: Final = (
     Door("GET", "/certificates/{number}/statement.json", ANYONE, Scope.READ),
 )
 
+_DEALS: Final = (
+    Door("GET", "/api/v1/me/deals", MEMBERS, Scope.READ),
+    Door("GET", "/api/v1/deals/{deal}", MEMBERS, Scope.READ),
+    Door("GET", "/api/v1/deals/{deal}/events", MEMBERS, Scope.READ),
+    Door("POST", "/api/v1/deals/{deal}/acts", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
+    Door("GET", "/api/v1/desk/deals", STAFF, Scope.DESK),
+    Door("GET", "/api/v1/me/statement", MEMBERS, Scope.READ),
+    Door("GET", "/api/v1/desk/ledger", STAFF, Scope.DESK),
+    Door("GET", "/me/deals", MEMBERS),
+    Door("GET", "/deals/{deal}", MEMBERS),
+    Door("POST", "/deals/{deal}", frozenset({*BIDDERS, *OPERATORS})),
+    Door("GET", "/deals/{deal}/sign", MEMBERS),
+    Door("GET", "/deals/{deal}/pay", MEMBERS),
+    Door("GET", "/deals/{deal}/documents/{digest}", MEMBERS),
+    Door("GET", "/desk/deals", STAFF),
+    Door("GET", "/me/statement", MEMBERS),
+    Door("GET", "/me/statement.{kind}", MEMBERS),
+    Door("GET", "/desk/ledger", STAFF),
+    Door("GET", "/desk/ledger.{kind}", STAFF),
+)
+
 ROWS: Final = (
+    *_DEALS,
     *_EVIDENCE,
     *_BOARD,
     *_BANK,

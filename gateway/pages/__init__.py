@@ -12,10 +12,12 @@ from gateway.pages import (
     board,
     board_evidence,
     board_feeds,
+    books,
     calendar,
     catalogue,
     certificates,
     console,
+    deals,
     deposit_desk,
     deposits,
     desk,
@@ -43,6 +45,8 @@ def add_pages(app: web.Application) -> None:
     app.router.add_get("/static/{path:.+}", static_file)
     for module in (
         bank,
+        books,
+        deals,
         deposits,
         deposit_desk,
         catalogue,

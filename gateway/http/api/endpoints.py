@@ -16,6 +16,7 @@ from gateway.http.api import deposits, desk, evidence, market, own, parties, wis
 from gateway.http.api import views as v
 from gateway.http.api.bank import BANK_ENDPOINTS
 from gateway.http.api.calls import Endpoint
+from gateway.http.api.deal_endpoints import DEAL_ENDPOINTS
 from gateway.http.api.format_endpoints import FORMAT_ENDPOINTS
 from gateway.http.api.listing_endpoints import LISTING_ENDPOINTS
 
@@ -39,6 +40,7 @@ V1: Final = "/api/v1"
 
 ENDPOINTS: Final = (
     *BANK_ENDPOINTS,
+    *DEAL_ENDPOINTS,
     *LISTING_ENDPOINTS,
     Endpoint(
         "POST", f"{V1}/evidence", "Ask for the evidence file of a deal", evidence.ask, evidence.EvidenceFileView,
