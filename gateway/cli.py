@@ -1,4 +1,4 @@
-"""The command line: `ortoo serve|demo|pricing|probe|replay|verify|admin`."""
+"""The command line: `ortoo serve|demo|settlement|pricing|probe|replay|verify|admin`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway import __version__
 from gateway.config import ConfigurationInvalid, read_config
 
 USAGE_ERROR: Final = 2
-_ELSEWHERE: Final = ("replay", "verify", "demo", "sandbox-bank", "probe", "pricing")
+_ELSEWHERE: Final = ("replay", "verify", "demo", "sandbox-bank", "probe", "pricing", "settlement")
 """Commands that read their own arguments."""
 
 
@@ -50,6 +50,10 @@ def _run_elsewhere(command: str, arguments: list[str]) -> int:
         from gateway.probing.command import main as probe
 
         return probe(arguments)
+    if command == "settlement":
+        from gateway.settlement_command import main as settlement
+
+        return settlement(arguments)
     if command == "pricing":
         from gateway.pricing_command import main as pricing
 
@@ -71,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("demo", help="open the market with demonstration lots and a live session")
     commands.add_parser("pricing", help="work quotes out beside the market; serve and demo start it themselves")
+    commands.add_parser("settlement", help="run the money's workers as a process of their own")
     commands.add_parser("sandbox-bank", help="run a sandbox bank: no real bank, no real money")
     commands.add_parser("probe", help="look at the public pages of running notices and record what was seen")
     commands.add_parser("replay", help="run recorded sessions through the rules and the journal")

@@ -123,6 +123,9 @@ class Config(BaseModel):
         pattern=r"^[0-9]{4,12}$",
         description="Digits of the range of sub-account numbers that the bank gave the market; every deposit has one of them.",
     )
+    settlement_here: bool = Field(
+        True, description="This process runs the money's workers; switch off where `ortoo settlement` runs them."
+    )
     fee_scale: str = Field(
         "waived",
         pattern=r"^(waived|court-buyer|auction-law|culture-exchange)$",

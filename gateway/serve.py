@@ -301,13 +301,14 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     deposits = services.settling.deposits
     engine.listings.subscribe(services.settling.following.notice)
     engine.listings.subscribe(services.settling.deal_following.notice)
+    engine.notices.subscribe(services.settling.deal_following.notice)
     engine.subscribe(services.settling.deal_following.notice)
     working = Working(
         services.settling.deals, sign=signer_of(key), origin=config.market_name, tell_listing=deal_telling_of(engine)
     )
     keep_at(stack, working.run)
     keep_at(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
-    for work_of_money in settling_work(services.settling):
+    for work_of_money in settling_work(services.settling, here=config.settlement_here):
         keep_at(stack, work_of_money)
     return services
 

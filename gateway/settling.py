@@ -88,19 +88,19 @@ def build_settling(
     return Settling(Ledger(pool), payouts, deposits, clocks, following, deals, DealFollowing(pool, deals), Counted())
 
 
-def settling_work(settling: Settling) -> list[Work]:
+def settling_work(settling: Settling, *, here: bool = True) -> list[Work]:
     """Return what runs for ever: the consumers of the log, clocks of deposits, orders to the bank, figures.
 
     Telling the engine (`settlement.deposits.telling.Telling`) is started by whoever can ask the engine, and so is the worker of deals
-    (`settlement.deals.working.Working`), which tells listings.
+    (`settlement.deals.working.Working`), which tells listings. `here` False: a process of its own does all but the figures.
     """
-    return [
+    workers: list[Work] = [
         settling.following.run,
         settling.deal_following.run,
         settling.clocks.run,
         settling.payouts.run,
-        partial(_count, settling),
     ]
+    return [*(workers if here else []), partial(_count, settling)]
 
 
 async def _count(settling: Settling) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import openpyxl
 import pytest
 
@@ -21,7 +26,8 @@ from settlement.deals.process import Process
 from tests.gateway.conftest import Person, Town
 from tests.gateway.listed import register_verified
 from tests.gateway.test_deposits import html
-from tests.settlement.deals.conftest import a_deal
+from tests.settlement.conftest import Clock
+from tests.settlement.deals.conftest import DealHouse, a_deal
 
 PRICE = 300_000_00
 ACCOUNT = "6210998877665544"
@@ -132,7 +138,7 @@ async def _statements(table: Table) -> None:
     status, text = await html(table.buyer, "/me/statement")
     assert status == 200 and "收到价款" in text
     async with table.buyer.http.get(table.buyer.base + "/me/statement.xlsx", headers=table.buyer.headers) as response:
-        sheet = openpyxl.load_workbook(io.BytesIO(await response.read())).active
+        sheet: Any = openpyxl.load_workbook(io.BytesIO(await response.read())).active
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0][:3] == ("entry", "time", "fact") and [row[9] for row in rows[1:3]] == ["100000.00", "200000.00"]
     assert (await html(table.buyer, "/desk/ledger"))[0] == 403
@@ -176,3 +182,24 @@ async def test_how_a_royalty_is_paid_is_said_by_the_seller(table: Table) -> None
     status, text = await html(table.buyer, f"/deals/{table.id}/sign")
     assert status == 200 and "3 %, 2.5 %" in text
     assert process.payment is not None
+
+
+async def test_the_workers_run_as_a_process_of_their_own(fresh_database: str, tmp_path: Path) -> None:
+    """`ortoo settlement` opens a deal, confirms it and draws the contract up, without an engine; SIGTERM ends it."""
+    environment = {
+        **os.environ, "ORTOO_DATABASE_URL": fresh_database, "ORTOO_DATA_DIR": str(tmp_path), "PYTHONPATH": os.getcwd()
+    }  # fmt: skip
+    async with asyncpg.create_pool(fresh_database, min_size=1, max_size=3) as pool:
+        house = DealHouse(pool, Clock())
+        await house.sell_lot("own")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.cli", "settlement", env=environment, stdout=asyncio.subprocess.DEVNULL
+        )
+        try:
+            async with asyncio.timeout(60):
+                while (deal := await house.deals.read("DA-own")) is None or deal.phase is not Phase.SIGNING:
+                    await asyncio.sleep(0.1)
+        finally:
+            process.terminate()
+        assert await process.wait() == 0
+    assert deal.confirmation and deal.contract_digest
