@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from engine.calendar import day_of, end_of
 from engine.journal.codec import decode_event, encode_event, encode_state
 from engine.rules.auction.evolving import IllegalTransition
-from engine.rules.publicity import approving, deadlines, evolving, periods, running
+from engine.rules.publicity import approving, deadlines, deciding, evolving, periods, running
 from engine.rules.publicity import events as e
 from engine.rules.publicity.answers import no
-from engine.rules.publicity.commands import PublishNotice
+from engine.rules.publicity.commands import PublishNotice, RecordGap
 from engine.rules.publicity.deciding import decide
 from engine.rules.publicity.evolving import evolve
 from engine.rules.publicity.state import Leg, NoticePhase
@@ -98,16 +99,15 @@ def _down_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _end_of_a_gap_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page may be away at the very end."""
-    honest = running.publicity_end
+    """A gap over midnight is recorded up to the last moment before it."""
+    honest = running.record_gap
 
-    def blind(terms: Any, legs: Any, gaps: Any, calendar: Any, announced_us: Any = None) -> Any:
-        # Gaps are cut so that none reaches the end of a day.
-        cut = tuple(replace(one, to_us=min(one.to_us, one.from_us + 1)) for one in gaps)
-        return honest(terms, legs, cut, calendar, announced_us)
+    def blind(state: Any, command: Any, at_us: InstantUs, calendar: Any) -> Any:
+        last_us = end_of(day_of(command.from_us)) - 1
+        return honest(state, replace(command, to_us=min(command.to_us, last_us)), at_us, calendar)
 
-    monkeypatch.setattr(running, "publicity_end", blind)
-    monkeypatch.setattr(running, "full_days", lambda state, at_us: 15)
+    monkeypatch.setattr(running, "record_gap", blind)
+    monkeypatch.setitem(deciding._DECIDES, RecordGap, blind)
 
 
 def _clock_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
