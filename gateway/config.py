@@ -91,6 +91,10 @@ class Config(BaseModel):
     requests_burst: int = Field(500, ge=1, le=1_000_000, description="Requests at once from one address.")
     bids_per_second: int = Field(5, ge=1, le=10_000, description="Bids a second of one account.")
     bids_burst: int = Field(10, ge=1, le=100_000, description="Bids at once of one account.")
+    objection_every_seconds: int = Field(
+        600, ge=1, le=86_400, description="One more objection from one address after this long, s."
+    )
+    objections_burst: int = Field(5, ge=1, le=1_000, description="Objections at once from one address.")
     frames_per_second: int = Field(20, ge=1, le=10_000, description="Frames a second of one connection.")
     frames_burst: int = Field(40, ge=1, le=100_000, description="Frames at once of one connection.")
     connections_max: int = Field(20_000, ge=1, le=200_000, description="Live connections of this process.")

@@ -74,11 +74,14 @@ from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
+from gateway.notices.ladders import Ladders
+from gateway.notices.objectors import Objectors
+from gateway.notices.telling import Telling as NoticeTelling
 from gateway.probing.child import probing
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
-from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts
+from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts, sweep_objectors
 from settlement.deals.working import Working
 from settlement.deposits.telling import Telling
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
@@ -241,6 +244,10 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         board=board,
         board_answers=Answers(board.revision, engine.clock.now_us, metrics),
         sightings=Sightings(pool),
+        notice_drafts=ListingDrafts(pool, engine.clock.now_us, "notice"),
+        ladders=Ladders(pool, engine.clock.now_us),
+        objectors=Objectors(pool, digest_key(key), engine.clock.now_us),
+        objection_budgets=Budgets(Rate.per_second(1 / config.objection_every_seconds, burst=config.objections_burst)),
         parties=parties,
         ties=Ties(parties),
         calendar=calendar,
@@ -297,6 +304,10 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         partial(expire_needs, services.needs),
     ):
         keep_at(stack, work)
+    news = NoticeTelling(pool, engine.notices.load, services.objectors, engine.clock.now_us)
+    engine.notices.subscribe(news.notice)
+    keep_at(stack, news.follow)
+    keep_at(stack, partial(sweep_objectors, services.objectors))
     keep_at(stack, partial(act_for_ever, services.banking))
     deposits = services.settling.deposits
     engine.listings.subscribe(services.settling.following.notice)

@@ -41,6 +41,8 @@ from gateway.http.metrics import Metrics
 from gateway.http.rates import Budgets
 from gateway.listings.drafts import ListingDrafts
 from gateway.live.edge import LiveEdge
+from gateway.notices.ladders import Ladders
+from gateway.notices.objectors import Objectors
 from gateway.settling import Settling
 
 
@@ -63,6 +65,11 @@ class Services:
     """Pages of the board, rendered once for everybody."""
     sightings: Sightings
     """What the prober saw."""
+    notice_drafts: ListingDrafts
+    ladders: Ladders
+    objectors: Objectors
+    objection_budgets: Budgets
+    """Objections of a network."""
     parties: Parties
     ties: Ties
     calendar: Calendar

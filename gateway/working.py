@@ -10,9 +10,11 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from engine.catalogue.attachments import Attachments
+from engine.catalogue.codes.publicity_rules import publicity_rules
 from engine.catalogue.needs.store import Needs
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.model import UNREACHABLE
+from gateway.notices.objectors import Objectors
 
 SWEEP_S: Final = 600.0
 EXPIRE_S: Final = 60.0
@@ -68,6 +70,17 @@ async def expire_needs(needs: Needs) -> None:
         except UNREACHABLE:
             log.warning("needs_not_expired")
         await asyncio.sleep(EXPIRE_S)
+
+
+async def sweep_objectors(objectors: Objectors) -> None:
+    """Objections that were not sent are forgotten, and the persons of those that were settled long ago."""
+    while True:
+        try:
+            while await objectors.sweep(publicity_rules().personal_data_days):
+                pass
+        except UNREACHABLE:
+            log.warning("objectors_not_swept")
+        await asyncio.sleep(SWEEP_S)
 
 
 async def rescan_attachments(attachments: Attachments) -> None:

@@ -23,6 +23,8 @@ STREAMED: Final = frozenset(
         "/api/v1/me/imports",
         "/api/v1/achievements/{id}/files",
         "/console/achievements/{id}/files",
+        "/console/notices/drafts/{id}/files",
+        "/objections/{id}/files",
         "/api/v1/bank/statements",
         "/api/v1/bank/statements/check",
         "/desk/bank/statements/check",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
-from urllib.parse import quote
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from engine.catalogue.achievements.confidentiality import text_digest
 from engine.catalogue.achievements.versions import Version
@@ -25,6 +24,7 @@ from gateway.achievements.filing import sign
 from gateway.achievements.history import history_rows
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
+from gateway.http.downloads import as_download
 from gateway.pages.catalogue import suggestions
 from gateway.pages.i18n import language_of
 from gateway.pages.rendering import page, see_other
@@ -134,18 +134,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     """GET /achievements/{id}/files/{file}: to whom the file may reach, as something to save, never to run."""
     services, caller = request.app[SERVICES], request[CALLER]
     attachment = await readable_file(services, caller, request.match_info["id"], request.match_info["file"])
-    path = services.attachments.file_of(attachment)
-    if path is None or not path.is_file():
-        raise Refused(Code.NOT_FOUND)
-    response = web.FileResponse(path)
-    response.content_type = attachment.media_type
-    extension = attachment.name.rpartition(".")[2]
-    response.headers[hdrs.CONTENT_DISPOSITION] = (
-        f"attachment; filename=\"file.{extension}\"; filename*=UTF-8''{quote(attachment.name, safe='')}"
-    )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return as_download(services, attachment)
 
 
 async def readable_file(services: Services, caller: Caller, achievement: str, file_id: str) -> Attachment:

@@ -19,6 +19,7 @@ from gateway.http.api.calls import Endpoint
 from gateway.http.api.deal_endpoints import DEAL_ENDPOINTS
 from gateway.http.api.format_endpoints import FORMAT_ENDPOINTS
 from gateway.http.api.listing_endpoints import LISTING_ENDPOINTS
+from gateway.http.api.notice_endpoints import NOTICE_ENDPOINTS
 
 _ASKED: Final = (Reject.COMMAND_ID_REUSED, Reject.IN_DOUBT, Reject.BUSY)
 _LOT: Final = (Reject.NO_SUCH_LOT, Reject.LOT_UNREADABLE)
@@ -51,6 +52,7 @@ ENDPOINTS: Final = (
         refuses=_THERE,
     ),
     *FORMAT_ENDPOINTS,
+    *NOTICE_ENDPOINTS,
     Endpoint("GET", f"{V1}/me/party", "The party for which the account acts", parties.own, parties.OwnPartyView),
     Endpoint(
         "POST", f"{V1}/me/party", "Register or change a party", parties.register, parties.OwnPartyView, parties.PartyWish,

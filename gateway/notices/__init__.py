@@ -1,0 +1,1 @@
+"""Notices of agreements at the gateway: drafts, ladders of approval, objectors, who is told."""
