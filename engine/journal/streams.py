@@ -100,7 +100,7 @@ NOTICES: Final = StreamKind(
         notice.Gap,
         notice.NoticeVersion,
         notice.Approval,
-        notice_commands.Evidence,
+        notice_commands.ObjectionEvidence,
         notice_commands.Panellist,
         notice_content.NoticeContent,
         notice_content.Buyer,

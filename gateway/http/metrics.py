@@ -22,8 +22,8 @@ LOT_VERBS: Final = frozenset(
         "scores", "refuse", "exclude", "extend",
     }
 )  # fmt: skip
-_LISTING_VERB: Final = re.compile(r"(listing|intent|taking|offer|deal)\.[a-z_]{1,20}")
-"""Verbs of gateway/listings/asking.py."""
+_LISTING_VERB: Final = re.compile(r"(listing|intent|taking|offer|deal|notice|objection)\.[a-z_]{1,20}")
+"""Verbs of gateway/listings/asking.py and gateway/notices/asking.py."""
 
 
 class Metrics:

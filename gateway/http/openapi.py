@@ -19,6 +19,7 @@ from gateway.http.answers import PROBLEM
 from gateway.http.api.calls import Endpoint
 from gateway.http.api.endpoints import ENDPOINTS
 from gateway.http.api.listing_wishes import LISTING_PATTERN
+from gateway.http.api.notice_wishes import NOTICE_PATTERN
 from gateway.http.api.parties import PARTY_PATTERN
 from gateway.http.api.wishes import LOT_PATTERN, SHAPE, Query
 from gateway.http.uploads import STREAMED
@@ -29,6 +30,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 _PATTERNS: Final = {
     "lot": LOT_PATTERN,
     "listing": LISTING_PATTERN,
+    "notice": NOTICE_PATTERN,
     "party": PARTY_PATTERN,
     "no": r"^[0-9]{1,6}$",
     "seq": r"^[0-9]{1,16}$",
@@ -38,6 +40,7 @@ _DESCRIPTIONS: Final = {
     "number": "Number of an evidence file.",
     "lot": "Name of the lot.",
     "listing": "Name of the listing.",
+    "notice": "Name of the notice.",
     "party": "Id of the party.",
     "no": "Number of the application, offer, notice or deal.",
     "seq": "Place in the lot's record.",

@@ -121,7 +121,7 @@ async def send(services: Services, caller: Caller, one: Objector) -> Receipt:
         person_key=one.person_key,
         personal_digest=one.personal_digest,
         statement_digest=one.statement_digest,
-        evidence=tuple(c.Evidence(id=file.id, sha256=file.sha256, size=file.size) for file in files),
+        evidence=tuple(c.ObjectionEvidence(id=file.id, sha256=file.sha256, size=file.size) for file in files),
     )
     command_id = uuid.uuid5(NAMESPACE, f"file/{one.objection_id}").bytes
     receipt = await ask_notice(services, caller, one.notice, command, command_id)

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from engine.catalogue.achievements.versions import AchievementId, Version
 from engine.catalogue.attachments import NotTaken
+from engine.money_words import in_chinese, in_english
 from engine.rules.conflicts import RelationKind
 from engine.rules.publicity.checking import content_problems, terms_problems
 from engine.rules.publicity.periods import publicity_end
@@ -37,7 +38,6 @@ from gateway.notices.asking import find_visible, is_seller
 from gateway.notices.content import completers_of, content_of, terms_of
 from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
-from gateway.pages.money_words import in_chinese, in_english
 from gateway.pages.rendering import page, see_other
 from gateway.parties.names import names_of
 from gateway.services import SERVICES, Services

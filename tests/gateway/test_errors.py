@@ -11,11 +11,6 @@ from gateway.errors import ERRORS, Code, markdown_table, status_of
 from gateway.http.openapi import all_refusals
 from gateway.pages.i18n import catalogue
 
-_ALL = list(Reject)
-NOTICE_CODES = [
-    Reject.NO_SUCH_NOTICE, Reject.NOTICE_EXISTS, Reject.NO_SUCH_OBJECTION, Reject.NO_SUCH_BODY,
-    *_ALL[_ALL.index(Reject.OBJECTION_OPEN) : _ALL.index(Reject.PERSONAL_DATA) + 1],
-]  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -68,7 +63,5 @@ def test_every_code_of_http_is_documented_by_an_endpoint_or_belongs_to_pages():
         Code.TOO_MANY_CONNECTIONS, Code.METHOD_NOT_ALLOWED, Code.REGISTRATION_CLOSED, Code.NAME_TAKEN,
         Reject.ROUND_UNFIT,  # only the prober sends rounds, and not over HTTP
     }  # fmt: skip
-    # Their endpoints land with the pages of notices.
-    later = {code.value for code in NOTICE_CODES} - all_refusals()
     with_status = {code for code, entry in ERRORS.items() if entry.status is not None}
-    assert with_status - all_refusals() - later == {code.value for code in of_pages}
+    assert with_status - all_refusals() == {code.value for code in of_pages}

@@ -40,7 +40,7 @@ class GapSource(StrEnum):
     ENGINE = "engine"
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+class ObjectionEvidence(Struct, frozen=True, kw_only=True):
     """A file handed in with an objection, by its bytes. Its name may be personal and is kept elsewhere."""
 
     id: str
@@ -138,7 +138,7 @@ class FileObjection(Struct, frozen=True, kw_only=True):
     person_key: str
     personal_digest: str
     statement_digest: str
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[ObjectionEvidence, ...] = ()
 
 
 class ReceiveObjection(Struct, frozen=True, kw_only=True):

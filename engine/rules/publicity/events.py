@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from engine.rules.achievement.record import Mode
 from engine.rules.conflicts import RelationKind
-from engine.rules.publicity.commands import Evidence, GapSource, Ground, Panellist, Ruling
+from engine.rules.publicity.commands import GapSource, Ground, ObjectionEvidence, Panellist, Ruling
 from engine.rules.publicity.content import Buyer, NoticeContent, Payment
 from engine.rules.publicity.terms import Declaration, NoticeTerms
 from engine.values import Amount, Currency, InstantUs, PartyId
@@ -106,7 +106,7 @@ class ObjectionFiled(Struct, frozen=True, kw_only=True):
     person_key: str
     personal_digest: str
     statement_digest: str
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[ObjectionEvidence, ...]
     receive_by_us: InstantUs
     certain: bool
     calendar_version: str

@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from engine.rules.decisions import Refusal
-from engine.rules.publicity.commands import Evidence, Ground, Panellist, Ruling
+from engine.rules.publicity.commands import Ground, ObjectionEvidence, Panellist, Ruling
 from engine.rules.publicity.content import NoticeContent
 from engine.rules.publicity.events import AgreementStruck, NoticeEvent
 from engine.rules.publicity.terms import Declaration, NoticeTerms
@@ -80,7 +80,7 @@ class Objection(Struct, frozen=True, kw_only=True):
     person_key: str
     personal_digest: str
     statement_digest: str
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[ObjectionEvidence, ...] = ()
     handler: str = ""
     due_us: InstantUs | None = None
     """By when the desk must take it up, or the panel decide."""

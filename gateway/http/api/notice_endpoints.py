@@ -65,7 +65,7 @@ _ACTS: Final = (
 )  # fmt: skip
 
 NOTICE_ENDPOINTS: Final = (
-    Endpoint("GET", f"{V1}/notices", "Search notices of agreements", notices.notices, nv.NoticesView, nw.NoticesQuery),
+    Endpoint("GET", f"{V1}/notices", "Search notices of agreements", notices.notices, nv.PublicityView, nw.PublicityQuery),
     Endpoint(
         "POST", f"{V1}/notices", "Hand a notice in", notices.submit, nv.NoticeCommandView, nw.SubmitNoticeWish,
         (*_CONTENT, Code.PARTY_NOT_VERIFIED, Reject.NOTICE_EXISTS),

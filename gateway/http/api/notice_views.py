@@ -14,7 +14,7 @@ from engine.rules.publicity.visibility import PublicNotice
 from engine.rules.rejections import RETRY, Retry
 
 
-class NoticesView(Struct, frozen=True):
+class PublicityView(Struct, frozen=True):
     """A page of notices; `next` goes into `after` for the following page."""
 
     notices: list[NoticeRow]

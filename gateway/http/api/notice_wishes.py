@@ -33,7 +33,7 @@ DayText = Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2
 Share = Annotated[int, Field(ge=0, le=10_000)]
 
 
-class NoticesQuery(Query):
+class PublicityQuery(Query):
     """Search what was ever published."""
 
     words: Annotated[str, StringConstraints(max_length=100)] = ""

@@ -35,7 +35,7 @@ CORRECTED: Final = (
 )  # fmt: skip
 
 
-async def notices(call: Call, query: w.NoticesQuery) -> nv.NoticesView:
+async def notices(call: Call, query: w.PublicityQuery) -> nv.PublicityView:
     """Search what was ever published."""
     found = await call.services.publicity.search(
         words=query.words,
@@ -48,7 +48,7 @@ async def notices(call: Call, query: w.NoticesQuery) -> nv.NoticesView:
         after=query.after,
         limit=query.limit,
     )
-    return nv.NoticesView(found.notices, found.next)
+    return nv.PublicityView(found.notices, found.next)
 
 
 async def notice(call: Call) -> nv.NoticeView:

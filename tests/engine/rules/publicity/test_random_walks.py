@@ -20,16 +20,19 @@ from engine.journal.codec import decode_event, encode_event, encode_state
 from engine.rules.auction.evolving import IllegalTransition
 from engine.rules.publicity import approving, deadlines, deciding, evolving, periods, running
 from engine.rules.publicity import events as e
-from engine.rules.publicity.answers import no
+from engine.rules.publicity.answers import no, ok
 from engine.rules.publicity.commands import PublishNotice, RecordGap
 from engine.rules.publicity.deciding import decide
 from engine.rules.publicity.evolving import evolve
-from engine.rules.publicity.state import Leg, NoticePhase
+from engine.rules.publicity.state import Leg, NoticePhase, VersionCause
+from engine.rules.rejections import Reject
 from engine.values import InstantUs
 from tests.engine.rules.publicity.transcript import NOTICE
 from tests.engine.rules.publicity.walking import Unsound, Walk
 
 STEPS = 45
+EVOLVE: dict[Any, Any] = evolving._EVOLVE
+DECIDES: dict[Any, Any] = deciding._DECIDES
 
 
 def walk(seed: int) -> Walk:
@@ -74,7 +77,7 @@ def test_whatever_is_drawn(data: st.DataObject) -> None:
 
 def _shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """A period of 14 days."""
-    honest = running.publicity_end
+    honest = periods.publicity_end
 
     def short(terms: Any, *rest: Any) -> Any:
         return honest(replace(terms, days=14), *rest)
@@ -107,7 +110,7 @@ def _end_of_a_gap_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         return honest(state, replace(command, to_us=min(command.to_us, last_us)), at_us, calendar)
 
     monkeypatch.setattr(running, "record_gap", blind)
-    monkeypatch.setitem(deciding._DECIDES, RecordGap, blind)
+    monkeypatch.setitem(DECIDES, RecordGap, blind)
 
 
 def _clock_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +124,8 @@ def _clock_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def resumed(state: Any, event: Any) -> Any:
         return replace(state, phase=NoticePhase.PUBLISHED, ends_at_us=event.ends_at_us)
 
-    monkeypatch.setitem(evolving._EVOLVE, e.ObjectionFiled, filed)
-    monkeypatch.setitem(evolving._EVOLVE, e.PeriodResumed, resumed)
+    monkeypatch.setitem(EVOLVE, e.ObjectionFiled, filed)
+    monkeypatch.setitem(EVOLVE, e.PeriodResumed, resumed)
     monkeypatch.setattr(
         running,
         "publicity_end",
@@ -143,7 +146,7 @@ def _slips_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def step(state: Any, command: Any) -> Any:
         if not state.versions:
             return honest(state, command)
-        begun = replace(state.versions[-1], cause=running.VersionCause.PUBLISHED)
+        begun = replace(state.versions[-1], cause=VersionCause.PUBLISHED)
         return honest(replace(state, versions=(*state.versions[:-1], begun)), command)
 
     monkeypatch.setattr(running, "correct_typo", step)
@@ -162,16 +165,16 @@ def _revision_keeps_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     def end(terms: Any, legs: Any, gaps: Any, calendar: Any, announced_us: Any = None) -> Any:
         return periods.publicity_end(replace(terms, days=2), legs, gaps, calendar)
 
-    monkeypatch.setitem(evolving._EVOLVE, e.NoticePublished, published)
+    monkeypatch.setitem(EVOLVE, e.NoticePublished, published)
     monkeypatch.setattr(running, "publish", lambda state, at_us, calendar: _republish(state, at_us, calendar, end))
 
 
 def _republish(state: Any, at_us: InstantUs, calendar: Any, end: Callable[..., Any]) -> Any:
     if state.phase is not NoticePhase.APPROVED:
-        return no(running.Reject.WRONG_PHASE)
+        return no(Reject.WRONG_PHASE)
     days = end if state.versions else periods.publicity_end
     found = days(state.terms, (Leg(from_us=at_us),), (), calendar)
-    return running.ok(
+    return ok(
         e.NoticePublished(
             round_no=state.round_no + 1, version_no=len(state.versions) + 1, days=state.terms.days,
             ends_at_us=found.ends_at_us, certain=found.certain, calendar_version=calendar.version,
