@@ -30,6 +30,7 @@ from gateway.http.api.wishes import ReasonWish
 from gateway.http.asking import CALLER, origin_of
 from gateway.http.commands import outcome_of
 from gateway.listings import steps
+from gateway.listings.answers import answers_of
 from gateway.listings.asking import find_visible, is_seller
 from gateway.listings.drafts import ListingDraft
 from gateway.listings.problems import all_shown
@@ -70,15 +71,16 @@ async def begin(request: web.Request) -> web.Response:
         if not is_seller(caller, state):
             raise Refused(Code.FORBIDDEN)
         achievement = state.subject.achievement_id
-        if state.phase is ListingPhase.CORRECTION:
+        answers = answers_of(state.terms, state.subject)
+        if state.phase in (ListingPhase.CORRECTION, ListingPhase.LISTED):
             listing = state.listing_id
         else:
             answers["relists"] = state.listing_id
     version = await services.achievements.public(AchievementId(achievement)) if achievement else None
     if version is None or version.owner != caller.party_id:
         raise Refused(Code.NOT_FOUND)
-    answers["defects_zh"] = version.record.defects
-    answers["mode"] = _modes(version)[0]
+    if "listing" not in form:
+        answers |= {"defects_zh": version.record.defects, "mode": _modes(version)[0]}
     draft_id = await services.listing_drafts.create(caller.party_id, caller.login_id, achievement, answers, listing)
     if draft_id is None:
         raise Refused(Code.CONFLICT)
@@ -97,7 +99,8 @@ async def save_step(request: web.Request) -> web.Response:
     """POST /console/listings/drafts/{id}/{step}: keep the answer and go on; on the last page: hand in, or delete."""
     services, draft, form = request.app[SERVICES], await _draft(request), await request.post()
     if request.match_info["step"] == steps.CHECK:
-        return await _finish(request, draft, str(form.get("act", "")), str(form.get("command_id", "")))
+        typed = {name: value for name, value in form.items() if isinstance(value, str)}
+        return await _finish(request, draft, typed)
     step = _step(request)
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
     answers = steps.merged(draft.form, step, typed)
@@ -187,21 +190,23 @@ async def _check_page(request: web.Request, draft: ListingDraft, problem: Proble
             except Refused as refused:
                 found += str(refused.data.get("problems", "")).split("; ")
     names = [one.name for one in steps.steps_for(draft.form, state_owned)]
+    before = await services.engine.listings.load(draft.listing)
     if problem is not None and problem.data.get("problems"):
         found += str(problem.data["problems"]).split("; ")
     places = {field: step.name for step in steps.STEPS for field in step.fields}
     return page(
         request, "listing_console/check.html", 200 if problem is None else 422, draft=draft, version=version,
         sentences=said, problems=all_shown([one for one in found if one], names), price=price, problem=problem,
+        revises=before is not None and before.phase is ListingPhase.LISTED,
         wrong={field: places.get(field, "offer") for field in read.wrong}, names=names, notice=read.notice,
         may_release=caller.may_as(MemberRole.APPROVER),
         command_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{draft.id}/{draft.version}")),
     )  # fmt: skip
 
 
-async def _finish(request: web.Request, draft: ListingDraft, act: str, command_id: str) -> web.Response:
+async def _finish(request: web.Request, draft: ListingDraft, typed: dict[str, str]) -> web.Response:
     services, caller = request.app[SERVICES], request[CALLER]
-    if act == "delete":
+    if typed.get("act") == "delete":
         await services.listing_drafts.delete(draft)
         return see_other("/console/listings")
     read = steps.read(draft.form, await _state_owned(request))
@@ -209,10 +214,18 @@ async def _finish(request: web.Request, draft: ListingDraft, act: str, command_i
         return await _check_page(request, draft, Problem(Code.MALFORMED.value, {"fields": ", ".join(read.wrong)}))
     call = Call(services, caller, origin_of(request), {"listing": draft.listing})
     try:
-        identity = uuid.UUID(command_id)
-        corrected = await services.engine.listings.load(draft.listing)
-        if corrected is not None and corrected.phase is ListingPhase.CORRECTION:
+        identity = uuid.UUID(typed.get("command_id", ""))
+        before = await services.engine.listings.load(draft.listing)
+        if before is not None and before.phase is ListingPhase.CORRECTION:
             await api.resubmit(call, w.ResubmitListingWish(id=identity, terms=read.terms, notice=read.notice))
+        elif before is not None and before.phase is ListingPhase.LISTED:
+            await api.revise(
+                call,
+                w.ReviseListingWish(
+                    id=identity, terms=read.terms, notice=read.notice, reason=reason_of(typed),
+                    approval_no=typed.get("approval_no", "").strip()[:200],
+                ),
+            )  # fmt: skip
         else:
             wish = w.SubmitListingWish(
                 id=identity, listing=draft.listing, achievement=draft.achievement, terms=read.terms, notice=read.notice

@@ -43,6 +43,62 @@ async def submitted(fair: Fair, **answers: str) -> None:
     await fair.in_phase(ListingPhase.SUBMITTED)
 
 
+# Nothing is typed twice.
+
+
+TYPED = (
+    {"mode": "TRANSFER", "price": "1234567.89", "days": "12", "cycles": "0", "bidding": "court", "open_hours": "48", "step_yuan": "500"},
+    {"price": "800000", "deposit": "amount", "deposit_yuan": "70000", "release": "hours_24", "always_bid": "1", "free_hours": "2"},
+    {"mode": "PLAIN", "way": "posted", "seats": "7", "price": "5000", "offers": "1", "deposit": "share", "share_percent": "12.5"},
+    {"mode": "PLAIN", "way": "posted", "seats": "", "price": "5000", "admission": "open", "conditions_zh": "境内单位"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", TYPED, ids=["court", "fixed deposit", "seats", "everybody"])
+async def test_who_corrects_or_changes_a_listing_finds_his_answers(fair: Fair, typed: dict[str, str]) -> None:
+    await submitted(fair, **typed)
+    first = await fair.until(bool)
+    await fair.act(fair.operator, "return", reason="请补充")
+    draft, answers = await draft_of(fair)
+    assert {name: answers[name] for name in typed} == typed
+    check = f"/console/listings/drafts/{draft}/check"
+    assert (await hand_in(fair, check))[0] == 303
+    again = await fair.until(lambda state: state.phase is ListingPhase.SUBMITTED and state.seq > first.seq)
+    assert (again.terms, again.subject) == (first.terms, first.subject)
+
+
+async def test_a_necessary_change_is_made_in_the_console_with_its_approval_and_the_period_begins_again(
+    fair: Fair,
+) -> None:
+    await submitted(fair, mode="TRANSFER", price="1000000")
+    await fair.act(fair.operator, "publish")
+    before = await fair.in_phase(ListingPhase.LISTED)
+    draft, _ = await draft_of(fair)
+    place = f"/console/listings/drafts/{draft}/notice"
+    assert (await send(fair.seller, place, version=1, conditions_zh="须具备生产许可", payment="ONE_TIME"))[0] == 303
+    check = f"/console/listings/drafts/{draft}/check"
+    assert (await hand_in(fair, check, reason="许可要求变化"))[0] == 422, "not without an approval"
+    assert (await hand_in(fair, check, reason="许可要求变化", approval_no="批-1"))[0] == 303
+    state = await fair.until(lambda one: one.round_no > before.round_no)
+    assert (state.subject.conditions_zh, state.terms.list_price) == ("须具备生产许可", before.terms.list_price)
+
+
+async def draft_of(fair: Fair) -> tuple[str, dict[str, str]]:
+    """Begin a draft from a listing; return its name and the answers that stand in it."""
+    _, _, location = await send(fair.seller, "/console/listings", listing=fair.name)
+    draft = location.split("/")[-2]
+    kept = await fair.services.listing_drafts.read(draft, fair.seller.account.party)  # type: ignore[union-attr]
+    assert kept is not None, location
+    return draft, kept.form
+
+
+async def hand_in(fair: Fair, check: str, **more: str) -> tuple[int, str, str]:
+    _, text = await html(fair.seller, check)
+    command = re.search(r'name="command_id" value="([^"]+)"', text)
+    assert command is not None, text
+    return await send(fair.seller, check, act="submit", command_id=command[1], **more)
+
+
 # Open licences (专利法 arts. 50-52).
 
 
