@@ -18,7 +18,7 @@ from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_certificate, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
 from engine.journal.reader import Reader
-from settlement.evidence import money_findings
+from settlement.evidence import settlement_findings
 from settlement.registration.verification import RegistryVerdict, verify_registry
 from settlement.verification import MoneyVerdict, verify_money
 
@@ -71,7 +71,7 @@ def _verify_file(options: argparse.Namespace) -> int:
         print(f"ortoo verify: {error}", file=sys.stderr)
         return 2
     if verdict.manifest is not None:
-        verdict.findings += money_findings(options.file, verdict.manifest)
+        verdict.findings += settlement_findings(options.file, verdict.manifest)
     for finding in verdict.findings:
         print(f"BAD  {finding.place}: {finding.problem}")
     for warning in verdict.warnings:

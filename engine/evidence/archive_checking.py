@@ -211,13 +211,21 @@ class _Check:
             problem = statement_problem(statement, member, self.key)
             if problem is not None:
                 self.note(SNAPSHOTS, f"entry {number + 1}: {problem}")
+        heads = {walk.digest.hex() for walk in self.walks.values()}
         for number, line in enumerate(self.lines(CHECKPOINTS), start=1):
-            try:
-                good = is_signed(read_checkpoint(line), self.key)
-            except msgspec.MsgspecError:
-                good = False
-            if not good:
-                self.note(CHECKPOINTS, f"line {number}: no checkpoint signed by the market")
+            problem = self._checkpoint(line, heads)
+            if problem is not None:
+                self.note(CHECKPOINTS, f"line {number}: {problem}")
+
+    def _checkpoint(self, line: bytes, heads: set[str]) -> str | None:
+        try:
+            checkpoint = read_checkpoint(line)
+        except msgspec.MsgspecError:
+            return "no checkpoint"
+        if not is_signed(checkpoint, self.key):
+            return "not signed by the market"
+        fits = {head.digest for head in checkpoint.heads} == heads
+        return None if fits else "it is of another state of these streams"
 
     def _claims(self) -> None:
         claims = self._json(CLAIMS, dict, {})

@@ -90,7 +90,8 @@ def _shape_of(stream: str) -> str:
 
 def _partly(public: dict[str, Any], walk: StreamWalk) -> list[str]:
     problems = []
-    if "winner_code" in public and (
+    ascending = "winner_code" in public and public.get("play") is None
+    if ascending and (
         public["bids"] != walk.shown_prices or (walk.shown_prices and public["price"] != walk.last_price)
     ):
         problems.append("the bids shown do not give the price that is claimed")

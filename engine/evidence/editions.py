@@ -5,7 +5,7 @@ the digest from giving the content away. What nobody has decided here is withhel
 and its sisters, applied to whole records:
 
 * supervisor (科技厅/局): everything;
-* operator: everything but secret maxima, which stay between a bidder and the rules;
+* operator: everything but secret maxima, which stay between a bidder and the rules, and officers' shares of an opening key;
 * seller: the course of the procedure and what he took part in, of his own notice everything (personal data of objectors is not in
   the log); not who stands behind a losing bidder's code, nor quotes, deposits;
 * buyer: the course, and what he did himself or what names him.
@@ -22,6 +22,7 @@ from msgspec import Struct
 from engine.journal.codec import encode_event
 from engine.journal.records import Record
 from engine.rules.auction import events as a
+from engine.rules.auction.formats import events as f
 from engine.rules.listing import events as g
 from engine.rules.listing.public_history import public_event
 from engine.rules.publicity import events as n
@@ -47,6 +48,7 @@ class Withheld(Struct, frozen=True):
 _LOT_COURSE: Final = (
     a.LotWithdrawn, a.LotOpened, a.LimitedPeriodStarted, a.LotPaused, a.LotInterrupted, a.OutageCompensated,
     a.ResumeScheduled, a.LotResumed, a.ClosingShifted, a.LotPassed, a.LotVoided,
+    f.SealingClosed, f.BidRefusedUnopened, f.OpeningLate, f.PriorityOpened, f.LotExtended,
 )  # fmt: skip
 """Nobody is named in these."""
 _LISTING_COURSE: Final = (
@@ -94,15 +96,20 @@ def withheld(edition: Edition, viewer: PartyId, record: Record, event: Any) -> W
         case Edition.SUPERVISOR:
             return None
         case Edition.OPERATOR:
-            return Withheld(_line(record, event)) if getattr(event, "maximum", None) is not None else None
+            return Withheld(_line(record, event)) if _is_secret_from_operator(event) else None
         case Edition.SELLER:
             return _for_seller(record, event)
         case Edition.BUYER:
             return _for_buyer(viewer, record, event)
 
 
+def _is_secret_from_operator(event: Any) -> bool:
+    """A maximum stays between its bidder and the rules; shares of the opening key are their officers'."""
+    return getattr(event, "maximum", None) is not None or isinstance(event, f.SharesContributed)
+
+
 def _for_seller(record: Record, event: Any) -> Withheld | None:
-    if isinstance(event, (*_LOT_COURSE, *_LISTING_COURSE, *_SELLERS, a.LotSold, n.NoticeEvent)):
+    if isinstance(event, (*_LOT_COURSE, *_LISTING_COURSE, *_SELLERS, a.LotSold, f.LotAllocated, n.NoticeEvent)):
         return None
     parts = _INTENT_PARTS.get(type(event))
     if parts is not None:
@@ -132,7 +139,9 @@ def _parts(event: Any, names: tuple[str, ...]) -> Withheld:
 
 def _line(record: Record, event: Any, *, reserve: bool = True) -> dict[str, Any] | None:
     """Return what may be read of a record that stays closed: terms without their secrets, or the public line."""
-    if isinstance(event, a.LotPublished | g.ListingSubmitted | g.ListingResubmitted | g.ListingRevised):
+    if isinstance(
+        event, a.LotPublished | a.SessionPublished | g.ListingSubmitted | g.ListingResubmitted | g.ListingRevised
+    ):
         return _terms_without_secrets(event, reserve=reserve)
     row: Struct | None = None
     if isinstance(event, a.Event):
@@ -149,6 +158,7 @@ def _terms_without_secrets(event: Any, *, reserve: bool) -> dict[str, Any]:
     """Return the event without the seed of bidder codes, which would tell whose they are, and without a secret reserve."""
     plain = _plain(event)
     plain["terms"].pop("code_seed", None)
+    plain.pop("play", None)  # a secret floor, and who holds a right of priority
     kept = plain["terms"].get("reserve")
     if kept is not None and not reserve and not kept["public"]:
         plain["terms"]["reserve"] = None

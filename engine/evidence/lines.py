@@ -112,5 +112,7 @@ class StreamWalk:
         self.last_price, self.last_code = price, code
 
 
-KEPT = frozenset({"lot.sold", "lot.passed", "listing.deal_struck", "notice.certified", "notice.agreement_struck"})
+KEPT = frozenset(
+    {"lot.sold", "lot.allocated", "lot.passed", "listing.deal_struck", "notice.certified", "notice.agreement_struck"}
+)
 """Events that a file is about."""

@@ -90,7 +90,7 @@ def _of_lot(state: LotState) -> Deal:
         title_zh=state.subject.title_zh,
         title_en=state.subject.title_en,
         seller_id=state.seller_id,
-        buyers=() if state.winner is None else (state.winner,),
+        buyers=_buyers(state),
         streams=(LOTS.stream(state.lot_id),),
         state=state,
         ready=state.phase.is_final,
@@ -126,6 +126,12 @@ def _of_notice(state: NoticeState) -> Deal:
         achievement=state.content.achievement_id,
         achievement_version=state.content.achievement_version,
     )
+
+
+def _buyers(state: LotState) -> tuple[PartyId, ...]:
+    shares = () if state.play is None else state.play.allocated
+    winners = [share.bidder_id for share in shares] if state.winner is None else [state.winner]
+    return tuple(dict.fromkeys(winners))
 
 
 async def _of_listing(services: Services, state: ListingState) -> Deal:

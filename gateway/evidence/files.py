@@ -29,8 +29,11 @@ WAITING_MAX: Final = 64
 PAUSE_S: Final = 0.5
 RETRY_MS: Final = 30_000
 SHOWN_MAX: Final = 20
+PAGES: Final = "evidence.pdf"
 PROGRESS_EVERY: Final = 2_000
 PROBLEM_MAX: Final = 300
+INSTEAD_MAX: Final = 20
+"""How often a file may have been made instead of another while it was asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class EvidenceFile(Struct, frozen=True, kw_only=True):
     party: str
     language: str
     state: str
-    """`waiting`, `making`, `ready`, `failed`."""
+    """`waiting`, `making`, `ready`, `failed`, `superseded` (then `instead` is made)."""
     done: int
     """Events written so far, of `total`."""
     total: int
@@ -55,6 +58,9 @@ class EvidenceFile(Struct, frozen=True, kw_only=True):
     asked_by: str
     asked_at_us: int
     made_at_us: int | None
+    instead: str = ""
+    document_sha256: str = ""
+    """Of the pages."""
 
 
 def path_of(services: Services, file: EvidenceFile) -> Path:
@@ -71,17 +77,21 @@ async def ask(services: Services, caller: Caller, kind: str, subject: str, langu
     wanted = await _wanted(services, caller, await find_deal(services, kind, subject), language)
     file = await _read(services, wanted.number)
     gone = file is not None and file.state == "ready" and not await asyncio.to_thread(path_of(services, file).exists)
-    if file is not None and file.state != "failed" and not gone:
+    if file is not None and file.state not in ("failed", "superseded") and not gone:
         return file
     if await services.pool.fetchval(QUERIES["count_open"]) >= WAITING_MAX:
         raise Refused(Code.RATE_LIMITED, retry_after_ms=RETRY_MS)
-    await services.pool.execute(
-        QUERIES["ask"], wanted.number, wanted.deal.kind, wanted.deal.id, wanted.edition.value, wanted.party,
-        language, wanted.total, caller.login_id, services.now_us, gone,
-    )  # fmt: skip
+    await _order(services, wanted, caller.login_id, again=gone)
     made = await _read(services, wanted.number)
     assert made is not None, "just written"
     return made
+
+
+async def _order(services: Services, wanted: Wanted, asked_by: str, *, again: bool = False) -> None:
+    await services.pool.execute(
+        QUERIES["ask"], wanted.number, wanted.deal.kind, wanted.deal.id, wanted.edition.value, wanted.party,
+        wanted.language, wanted.total, asked_by, services.now_us, again,
+    )  # fmt: skip
 
 
 async def own_file(services: Services, caller: Caller, number: str) -> EvidenceFile:
@@ -135,7 +145,7 @@ async def document_of(services: Services, file: EvidenceFile) -> bytes:
     Raises:
         Refused: WRONG_STATE.
     """
-    pdf = await asyncio.to_thread(read_member, await whole_file(services, file), "evidence.pdf")
+    pdf = await asyncio.to_thread(read_member, await whole_file(services, file), PAGES)
     assert pdf is not None, "every file has pages"
     return pdf
 
@@ -169,7 +179,9 @@ async def _make(services: Services, file: EvidenceFile) -> None:
     deal = await find_deal(services, file.kind, file.subject)
     wanted = await wanted_of(services, deal, file.edition, file.party, file.language)
     if wanted.number != file.number:  # the deal went on since it was asked for
-        raise Refused(Code.CONFLICT)
+        await _order(services, wanted, file.asked_by)
+        await services.pool.execute(QUERIES["superseded"], file.number, wanted.number)
+        return
     path = path_of(services, file)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     told = 0
@@ -182,7 +194,9 @@ async def _make(services: Services, file: EvidenceFile) -> None:
 
     await Making(services, wanted, progress).write(path)
     size, digest = await asyncio.to_thread(_size_and_digest, path)
-    await services.pool.execute(QUERIES["made"], file.number, size, digest, services.now_us)
+    pdf = await asyncio.to_thread(read_member, path, PAGES)
+    assert pdf is not None, "every file has pages"
+    await services.pool.execute(QUERIES["made"], file.number, size, digest, sha256(pdf).hexdigest(), services.now_us)
 
 
 def _size_and_digest(path: Path) -> tuple[int, str]:
@@ -207,6 +221,10 @@ def _party(caller: Caller, deal: Deal, edition: Edition) -> str:
 
 async def _read(services: Services, number: str) -> EvidenceFile | None:
     row = await services.pool.fetchrow(QUERIES["read"], number[:40])
+    for _ in range(INSTEAD_MAX):
+        if row is None or row["state"] != "superseded":
+            break
+        row = await services.pool.fetchrow(QUERIES["read"], row["instead"])
     return None if row is None else _file(row)
 
 

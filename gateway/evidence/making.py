@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.canonical import canonical_bytes
 from engine.evidence.archive import ArchiveWriter, Manifest, StreamHead
+from engine.evidence.checkpoints import Checkpoint, ShardHead, sign_checkpoint, write_checkpoint
 from engine.evidence.claims import stream_claim
 from engine.evidence.editions import Edition, withheld
 from engine.evidence.lines import KEPT, line_of
@@ -25,21 +26,19 @@ from engine.journal.records import Record
 from engine.journal.streams import kind_of
 from engine.typesetting.request import Frame, data_digest, statement_bytes
 from engine.values import PartyId
-from gateway.checkpointing import FILE as CHECKPOINTS
 from gateway.evidence.deals import Deal
-from gateway.evidence.papers import Rows, basis, event_name, facts, objections
+from gateway.evidence.papers import Rows, basis, entry_row, event_name, facts, objections, paper_row, step_row
 from gateway.evidence.reading import Head, Kept, Wanted, records_of, snapshots_of
-from gateway.formatting import money, when
+from gateway.formatting import when
 from gateway.pages.i18n import translate
 from gateway.parties.names import names_of
 from gateway.services import Services
-from settlement.evidence import deposit_histories, ledger_entries
+from settlement.evidence import Step, documents, histories, ledger_entries
 
 TEMPLATE: Final = Path(__file__).with_name("evidence.typ")
 README: Final = Path(__file__).with_name("readme.txt")
 CHECK: Final = Path(__file__).with_name("check.py")
 MONEY_ROWS_MAX: Final = 500
-CHECKPOINT_TAIL: Final = 65_536
 
 Progress = Callable[[int], Awaitable[None]]
 
@@ -84,7 +83,7 @@ class Making:
         pages = await snapshots_of(services, wanted.deal)
         _add_pages(archive, pages)
         data = await self._data(archive, pages)
-        archive.add("checkpoints.jsonl", await asyncio.to_thread(self._checkpoint))
+        archive.add("checkpoints.jsonl", self._checkpoint())
         frame = self._frame()
         claims = statement_bytes(TEMPLATE, frame, data)
         archive.add("claims.json", claims)
@@ -162,7 +161,7 @@ class Making:
             "bids": self._rows.bids,
             "bids_left": self._rows.left["bids"],
             "pages": [_page_row(kept, language) for kept in pages],
-            "money": await self._money(archive),
+            **await self._settled(archive),
             "files": await self._files(archive),
             "streams": self._claims,
             "key": b64encode(self._services.signing_key.public_key().public_bytes_raw()).decode(),
@@ -176,40 +175,27 @@ class Making:
             return {deal.seller_id, *deal.buyers}
         return {deal.seller_id, *deal.buyers, *getattr(deal.state, "codes", {}), *_applicants(deal)}
 
-    async def _money(self, archive: ArchiveWriter) -> list[list[str]]:
-        """Write deposits and ledger entries that this reader may see; staff all, sellers and buyers their own."""
-        wanted, pool = self._wanted, self._services.pool
-        subjects = list(wanted.deal.streams)
-        histories = await deposit_histories(pool, subjects, wanted.party)
-        for history in histories:
-            archive.add(f"deposits/{history.deposit.id}.jsonl", history.lines)
-        own = {"", wanted.party} if wanted.party else None
-        entries = [
-            entry
-            for entry in await ledger_entries(pool, subjects, [history.deposit.id for history in histories])
-            if own is None or entry.parties <= own
-        ]
+    async def _settled(self, archive: ArchiveWriter) -> dict[str, list[list[str]]]:
+        """Write what settlement holds of the deal and this reader may have; return the rows that the pages show."""
+        wanted, pool, language = self._wanted, self._services.pool, self._wanted.language
+        steps: list[Step] = []
+        for history in await histories(pool, wanted.settled):
+            steps += history.steps
+            if history.lines is not None:
+                archive.add(f"{history.kind.value}/{history.id}.jsonl", history.lines)
+        entries = await ledger_entries(pool, list(wanted.deal.streams), wanted.settled, wanted.reader)
         archive.add("ledger.jsonl", b"".join(entry.line for entry in entries))
-        language = wanted.language
-        rows = [
-            [
-                history.deposit.id,
-                translate(language, f"deposits.state.{history.deposit.state.value}"),
-                money(history.deposit.amount_fen),
-                "",
-            ]
-            for history in histories
-        ]
-        rows += [
-            [
-                str(entry.number),
-                translate(language, f"evidence.money.{entry.fact}"),
-                money(entry.amount_fen),
-                when(entry.at_us),
-            ]
-            for entry in entries
-        ]
-        return rows[:MONEY_ROWS_MAX]
+        papers = await documents(pool, wanted.settled)
+        for paper in papers:
+            if paper.body is not None:
+                archive.add(f"documents/{paper.about}-{paper.kind}-{paper.digest[:16]}", paper.body)
+        newest = [step.at_us for step in steps] + [entry.at_us for entry in entries]
+        self._as_of_us = max(self._as_of_us, *newest) if newest else self._as_of_us
+        return {
+            "steps": [step_row(step, language) for step in sorted(steps, key=lambda one: one.at_us)[:MONEY_ROWS_MAX]],
+            "money": [entry_row(entry, language) for entry in entries[:MONEY_ROWS_MAX]],
+            "papers": [paper_row(paper, language) for paper in papers],
+        }
 
     async def _files(self, archive: ArchiveWriter) -> list[list[str]]:
         """List the attachments by their digests; their bytes stay where they are, some are confidential."""
@@ -232,16 +218,13 @@ class Making:
         return [[str(row["name"]), str(row["size"]), str(row["sha256"])] for row in rows]
 
     def _checkpoint(self) -> bytes:
-        """Return the newest signed checkpoint, a line; empty if there is none yet. Whoever keeps one elsewhere can compare."""
-        try:
-            with (self._services.config.data_dir / CHECKPOINTS).open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.tell() - CHECKPOINT_TAIL))
-                lines = file.read().splitlines(keepends=True)
-        except FileNotFoundError:
-            return b""
-        whole = [line for line in lines[-2:] if line.startswith(b"{") and line.endswith(b"}\n")]
-        return whole[-1] if whole else b""
+        """Return a signed checkpoint of where the deal's streams stand: `ortoo verify --checkpoints` holds a log to it."""
+        wanted, services = self._wanted, self._services
+        heads = tuple(ShardHead(head.shard, head.shard_seq, head.digest.hex()) for head in wanted.heads)
+        checkpoint = Checkpoint(
+            origin=services.config.market_name, at_us=max(head.at_us for head in wanted.heads), heads=heads
+        )
+        return write_checkpoint(sign_checkpoint(checkpoint, services.signing_key)) + b"\n"
 
     def _key_pem(self) -> bytes:
         return self._services.signing_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -17,10 +17,16 @@ from engine.values import PartyId
 from gateway.evidence.deals import Deal
 from gateway.formatting import money, until, when
 from gateway.pages.i18n import catalogue, translate
+from settlement.evidence import Document, LedgerEntry, Step
 
 ROWS_MAX: Final = 1_000
 """Lines of one table; what is more stands in the archive only, and the page says so."""
-_BIDS: Final = frozenset({"lot.bid_accepted", "lot.bid_rejected", "lot.bidder_admitted"})
+_BIDS: Final = frozenset(
+    {
+        "lot.bid_accepted", "lot.bid_rejected", "lot.bidder_admitted", "lot.price_taken", "lot.envelope_taken",
+        "lot.best_bid_placed", "lot.priority_exercised", "lot.priority_waived",
+    }
+)  # fmt: skip
 _AMOUNTS: Final = ("price", "amount", "quote")
 _INSTANTS: Final = (
     "discloses_until_us",
@@ -70,8 +76,8 @@ class Rows:
         if record.type == "lot.bid_rejected":
             why = translate(self._language, f"short.{plain.get('reject', '')}")
             what = translate(self._language, "evidence.refused", code=why)
-        elif record.type == "lot.bidder_admitted":
-            what = translate(self._language, "evidence.admitted")
+        elif record.type != "lot.bid_accepted":
+            what = event_name(record.type, self._language)
         else:
             what = translate(self._language, "evidence.automatic" if plain.get("automatic") else "evidence.bid")
         price = plain.get("price") or plain.get("amount")
@@ -145,6 +151,11 @@ def facts(deal: Deal, edition: Edition, names: Mapping[PartyId, str], language: 
                 row("price", money(state.price, currency.exponent, currency.code)),
                 row("struck", when(state.ended_at_us, seconds=True)),
             ]
+        for share in () if state.play is None else state.play.allocated:
+            units = f"{money(share.price, currency.exponent, currency.code)} × {share.quantity}"
+            rows.append(
+                row("share", f"{names.get(share.bidder_id, unnamed)} · {share.code} · {units} {' '.join(share.lots)}")
+            )
     elif isinstance(state, NoticeState):
         rows += _notice_facts(state, names, unnamed, row)
     else:
@@ -229,3 +240,22 @@ def basis(deal: Deal, edition: Edition, language: str) -> list[list[str]]:
             row("floor", f"{asset.floor_bps / 100:g}%"),
         ]
     return rows
+
+
+def step_row(step: Step, language: str) -> list[str]:
+    """Return a step of settlement: a deposit's, the deal's, its contract's or its registration's."""
+    texts = catalogue(language)
+    what = texts.get(f"evidence.step.{step.type}") or step.type
+    return [translate(language, f"evidence.settled.{step.kind.value}"), step.id, what, when(step.at_us, seconds=True)]
+
+
+def entry_row(entry: LedgerEntry, language: str) -> list[str]:
+    """Return an entry of the ledger."""
+    what = catalogue(language).get(f"evidence.money.{entry.fact}") or entry.fact
+    return [str(entry.number), what, money(entry.amount_fen), when(entry.at_us, seconds=True)]
+
+
+def paper_row(paper: Document, language: str) -> list[str]:
+    """Return a paper of the deal."""
+    what = catalogue(language).get(f"evidence.paper.{paper.kind}") or paper.kind
+    return [what, paper.about, when(paper.at_us, seconds=True), paper.digest]

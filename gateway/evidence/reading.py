@@ -19,13 +19,13 @@ from engine.journal.queries import load_queries
 from engine.journal.records import Record
 from gateway.evidence.deals import Deal
 from gateway.services import Services
-from settlement.evidence import heads_of
+from settlement.evidence import Found, Reader, find
 
 QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 PAGE: Final = 200
 """Records worked on at a time: the room is never kept waiting long."""
 SNAPSHOTS_MAX: Final = 500
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Counted up when the same facts would give another file."""
 
 
@@ -36,6 +36,8 @@ class Head(Struct, frozen=True):
     seq: int
     at_us: int
     digest: bytes
+    shard: int
+    shard_seq: int
 
 
 class Kept(Struct, frozen=True):
@@ -54,7 +56,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """For whom, of editions of sellers and buyers; empty for staff."""
     language: str
     heads: tuple[Head, ...]
+    settled: Found
+    """What settlement holds of it that this reader may have."""
     number: str
+
+    @property
+    def reader(self) -> Reader:
+        """For whom, in settlement's words."""
+        return Reader(self.party, sells=self.edition is Edition.SELLER)
 
     @property
     def total(self) -> int:
@@ -68,8 +77,9 @@ async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str
     for stream in deal.streams:
         row = await services.pool.fetchrow(QUERIES["stream_head"], stream)
         assert row is not None, "its state came from the log"
-        heads.append(Head(stream, row["stream_seq"], row["at_us"], row["digest"]))
+        heads.append(Head(stream, row["stream_seq"], row["at_us"], row["digest"], row["shard"], row["seq"]))
     pages = await services.pool.fetch(QUERIES["page_places"], list(deal.streams), SNAPSHOTS_MAX)
+    settled = await find(services.pool, list(deal.streams), Reader(party, sells=edition is Edition.SELLER))
     made_from: dict[str, Any] = {
         "format": FORMAT,
         "key": services.signing_key.public_key().public_bytes_raw().hex(),
@@ -77,11 +87,19 @@ async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str
         "party": party,
         "language": language,
         "streams": [[head.stream, head.seq, head.digest.hex()] for head in heads],
-        "deposits": [list(pair) for pair in await heads_of(services.pool, list(deal.streams))],
+        "settled": [[kind.value, one, digest] for kind, one, digest, _ in settled.heads],
         "pages": [[row["stream"], row["seq"], row["url"]] for row in pages],
     }
     number = "EV-" + sha256(b"ortoo/evidence-number/v1\n" + canonical_bytes(made_from)).hexdigest()[:20].upper()
-    return Wanted(deal=deal, edition=edition, party=party, language=language, heads=tuple(heads), number=number)
+    return Wanted(
+        deal=deal,
+        edition=edition,
+        party=party,
+        language=language,
+        heads=tuple(heads),
+        settled=settled,
+        number=number,
+    )
 
 
 async def records_of(services: Services, head: Head) -> AsyncIterator[list[Record]]:

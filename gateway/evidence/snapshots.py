@@ -32,7 +32,7 @@ from gateway.services import Services
 
 MOMENTS: Final = frozenset(
     {
-        "lot.published", "lot.sold", "lot.passed", "lot.voided", "lot.withdrawn",
+        "lot.published", "lot.session_published", "lot.sold", "lot.allocated", "lot.passed", "lot.voided", "lot.withdrawn",
         "listing.published", "listing.price_changed", "listing.revised", "listing.deal_struck", "listing.ended",
         "listing.withdrawn", "listing.terminated",
         "notice.published", "notice.typo_corrected", "notice.period_ended", "notice.certified", "notice.agreement_struck",

@@ -109,8 +109,7 @@ async def _verify_page(request: web.Request, digest: str) -> web.Response:
     given = digest if _DIGEST.fullmatch(digest) else ""
     fits = None
     if given:
-        pdf = sha256(await files.document_of(services, file)).hexdigest()
-        fits = "archive" if given == file.sha256 else "document" if given == pdf else "no"
+        fits = "archive" if given == file.sha256 else "document" if given == file.document_sha256 else "no"
     return page(request, "evidence/verify.html", number=file.number, file=file, digest=given, fits=fits)
 
 

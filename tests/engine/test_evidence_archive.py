@@ -24,7 +24,7 @@ from engine.canonical import canonical_bytes
 from engine.evidence.archive import ArchiveWriter, Manifest, StreamHead
 from engine.evidence.archive_checking import check_archive
 from gateway.verify_command import main as verify
-from settlement.evidence import deposit_problem, ledger_problem, money_findings
+from settlement.evidence import Kind, history_problem, ledger_problem, settlement_findings
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -218,10 +218,11 @@ def test_the_signature_is_checked_by_openssl_as_the_readme_says(tmp_path: Path) 
 
 
 def test_money_lines_are_checked_by_the_rules_of_deposits_and_the_ledger() -> None:
-    assert ledger_problem([]) is None and deposit_problem([]) is None
+    assert ledger_problem([]) is None and all(history_problem(kind, []) is None for kind in Kind)
     assert "line 1" in (ledger_problem([b"{}\n"]) or "")
-    assert "line 1" in (deposit_problem([b'{"deposit":"d1","seq":1}\n']) or "")
-    assert money_findings(SUPERVISOR, Manifest(**manifest_of(SUPERVISOR))) == []
+    for kind in Kind:
+        assert "line 1" in (history_problem(kind, [b'{"of":"d1","seq":1}\n']) or "")
+    assert settlement_findings(SUPERVISOR, Manifest(**manifest_of(SUPERVISOR))) == []
 
 
 def manifest_of(path: Path) -> dict[str, Any]:
