@@ -33,6 +33,8 @@ from settlement.ledger.book import Connection
 
 CONSUMER: Final = "deals"
 EVENTS_A_TURN: Final = 2_000
+DECISIVE: Final = frozenset({LotSold, DealStruck, DealSigned, DealDefaulted, AgreementStruck, ContractRecorded})
+"""Events that say something about a deal: those of the statement `outcomes`."""
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "following.sql")
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class Meaning(Struct, frozen=True):
 
 
 class DealFollowing:
-    """The consumer. A further way of sale is one more branch of `_meaning`, with its event names in the journal's statement `outcomes`."""
+    """The consumer. A further way of sale is one more branch of `_meaning`, with its events in `DECISIVE` and in the journal's statement `outcomes`."""
 
     def __init__(self, pool: asyncpg.Pool, deals: Deals) -> None:
         self._pool = pool
@@ -56,8 +58,8 @@ class DealFollowing:
         self._wake = asyncio.Event()
 
     def notice(self, changes: Sequence[Any]) -> None:
-        """Listener of the engine: something happened."""
-        if changes:
+        """Listener of the engine: something happened. Bids wake nobody; the cursor passes over them once in a while."""
+        if any(type(change.event) in DECISIVE for change in changes):
             self._wake.set()
 
     async def run(self, pause_s: float = 1.0) -> None:

@@ -124,8 +124,13 @@ SELECT stream, max(seq) AS seq FROM (
 ) page GROUP BY stream;
 
 -- name: outcomes
--- A page of a shard for the consumer of deals: bodies only where a deal is struck, signed or in default.
-SELECT seq, stream, stream_seq, type, version, at_us, digest,
-    CASE WHEN type IN ('lot.sold', 'listing.deal_struck', 'listing.deal_signed', 'listing.deal_defaulted', 'notice.agreement_struck',
-        'notice.contract_recorded') THEN body END AS body
-FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+-- A page of a shard for the consumer of deals: where a deal is struck, signed or in default, and (without body) how far the page goes.
+WITH page AS MATERIALIZED (SELECT seq, type FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3),
+outcome AS (
+    SELECT seq, true AS told FROM page
+    WHERE type IN ('lot.sold', 'listing.deal_struck', 'listing.deal_signed', 'listing.deal_defaulted', 'notice.agreement_struck',
+        'notice.contract_recorded')
+),
+wanted AS (SELECT * FROM outcome UNION ALL (SELECT seq, false FROM page ORDER BY seq DESC LIMIT 1))
+SELECT e.seq, e.stream, e.stream_seq, e.type, e.version, e.at_us, e.digest, CASE WHEN w.told THEN e.body END AS body
+FROM wanted w JOIN event e ON e.shard = $1 AND e.seq = w.seq ORDER BY e.seq;
