@@ -49,7 +49,7 @@ class Meaning(Struct, frozen=True):
 
 
 class DealFollowing:
-    """The consumer. A further way of sale is one more branch of `_meaning`, with its events in `DECISIVE` and in the journal's statement `outcomes`."""
+    """The consumer. A further way of sale: a branch of `_meaning`, its events in `DECISIVE` and in the journal's statement `outcomes`."""
 
     def __init__(self, pool: asyncpg.Pool, deals: Deals) -> None:
         self._pool = pool
