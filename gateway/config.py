@@ -177,6 +177,11 @@ class Config(BaseModel):
         description="Sites that may show the board's widget in a frame (`frame-ancestors`), comma-separated; `*` is every site:"
         " the widget has no script, no form and no cookie.",
     )
+    pricing_process: bool = Field(
+        True,
+        description="`ortoo serve` and `ortoo demo` start the pricing process beside the market; off: `ortoo pricing` is run by"
+        " somebody else on this machine, or quotes are answered `unavailable`.",
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."

@@ -437,8 +437,37 @@ _DEALS: Final = (
     Door("GET", "/desk/ledger.{kind}", STAFF),
 )
 
+PRICERS: Final[Who] = frozenset({*BIDDERS, *OPERATORS})
+"""Who may ask what something may be worth; what was asked is seen by who asked and by staff."""
+
+_PRICING: Final = (
+    Door("POST", "/api/v1/pricing/quotes", PRICERS, Scope.DESK),
+    Door("POST", "/api/v1/pricing/what-if", PRICERS, Scope.DESK),
+    Door("GET", "/api/v1/pricing/quotes/{id}", MEMBERS, Scope.DESK),
+    Door("POST", "/api/v1/pricing/quotes/{id}/recompute", MEMBERS, Scope.DESK),
+    Door("POST", "/api/v1/pricing/quotes/{id}/decisions", PRICERS, Scope.DESK),
+    Door("POST", "/api/v1/pricing/fairness", MEMBERS, Scope.DESK),
+    Door("GET", "/api/v1/pricing/calibration", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/pricing/models/{number}", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/surveillance/cases", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/surveillance/cases/{id}/verdicts", STAFF, Scope.DESK),
+    Door("GET", "/pricing", ANYONE),
+    Door("GET", "/pricing/new", PRICERS),
+    Door("POST", "/pricing/new", PRICERS),
+    Door("GET", "/me/quotes", PRICERS),
+    Door("GET", "/pricing/quotes/{id}", MEMBERS),
+    Door("POST", "/pricing/quotes/{id}", MEMBERS),
+    Door("GET", "/pricing/quotes/{id}/report.pdf", MEMBERS),
+    Door("GET", "/desk/pricing", STAFF),
+    Door("POST", "/desk/pricing", OPERATORS),
+    Door("GET", "/desk/surveillance", STAFF),
+    Door("GET", "/desk/surveillance/{id}", STAFF),
+    Door("POST", "/desk/surveillance/{id}", STAFF),
+)
+
 ROWS: Final = (
     *_DEALS,
+    *_PRICING,
     *_EVIDENCE,
     *_BOARD,
     *_BANK,

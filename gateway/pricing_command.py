@@ -11,17 +11,21 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.children import end_with_parent
 from gateway.config import Config, ConfigurationInvalid, read_config
 from gateway.http.logs import set_up_logs
 from pricing.client import PricingAway, PricingClient, PricingRefused
 
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 RECOMPUTE_WAIT_S: Final = 600.0
+NICE: Final = 5
+"""Bids come first when both want the processor."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the process until SIGTERM or SIGINT, or make one quote again; 1 when that fails, 2 for a wrong call."""
     parser = argparse.ArgumentParser(prog="ortoo pricing", description=__doc__)
+    parser.add_argument("--child", action="store_true", help="end when the standard input ends: the parent is gone")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     again = commands.add_parser("recompute", help="make a stored quote again and compare every byte")
     again.add_argument("quote", help="id of the quote, q…")
@@ -33,10 +37,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if options.command == "recompute":
         return asyncio.run(_recompute(config, options.quote))
-    return _serve(config)
+    return _serve(config, child=options.child)
 
 
-def _serve(config: Config) -> int:
+def _serve(config: Config, *, child: bool) -> int:
     if config.database_url is None:
         print(
             "ortoo pricing: set ORTOO_DATABASE_URL to the market's database; `ortoo serve` and `ortoo demo` start this"
@@ -45,6 +49,7 @@ def _serve(config: Config) -> int:
         )
         return 2
     set_up_logs(config.log_format, config.log_level)
+    os.nice(NICE)
     for name in THREADS:  # before numpy is imported: results must not depend on the machine
         os.environ[name] = "1"
     import asyncpg
@@ -55,6 +60,8 @@ def _serve(config: Config) -> int:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        if child:
+            await end_with_parent(stopping)
         assert config.database_url is not None, "checked above"
         await run(
             config.database_url.get_secret_value(),

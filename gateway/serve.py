@@ -77,11 +77,14 @@ from gateway.live.visitors import KnownCallers
 from gateway.notices.ladders import Ladders
 from gateway.notices.objectors import Objectors
 from gateway.notices.telling import Telling as NoticeTelling
+from gateway.pricing.beside import Pricing, pricing_beside
 from gateway.probing.child import probing
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
 from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts, sweep_objectors
+from pricing.client import PricingClient
+from pricing.store import PRICING_MIGRATIONS, PricingStore
 from settlement.deals.working import Working
 from settlement.deposits.telling import Telling
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
@@ -134,6 +137,7 @@ async def serve(config: Config, announce: Report = lambda line: None, report: Re
     async with (
         running(config, report=report, on_fenced=stopping.set) as services,
         probing(services.config),
+        pricing_beside(services.config, services.pricing),
     ):
         calm_garbage_collector()
         ports = {"http": services.config.http_port, "live": services.config.live_port, "pid": os.getpid()}
@@ -159,7 +163,10 @@ async def running(
         stack.callback(listening.close)
         config = config.model_copy(update={"http_port": listening.getsockname()[1]})
         dsn = await open_database(config, report, stack)
-        await migrate(dsn, [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *_own_migrations(), SETTLEMENT_MIGRATIONS])
+        await migrate(
+            dsn,
+            [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *_own_migrations(), SETTLEMENT_MIGRATIONS, PRICING_MIGRATIONS],
+        )
         services = await _start_parts(config, dsn, on_fenced, stack)
         services = await _start_live(services, stack)
         await _start_site(services, listening, stack)
@@ -275,6 +282,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         settling=settling,
         banking=build_banking(pool, config, settling, engine.clock.now_us),
         typesetter=Typesetter(on_set=metrics.document),
+        pricing=Pricing(PricingClient(config.data_dir), PricingStore(pool), dsn),
         signing_key=key,
         metrics=metrics,
         request_budgets=Budgets(Rate.per_second(config.requests_per_second, burst=config.requests_burst)),
@@ -367,6 +375,7 @@ def _add_gauges(services: Services) -> None:
     metrics.gauge(
         "ortoo_clock_offset_seconds", "Wall clock ahead of the market's.", lambda: engine.clock.error_us() / 1e6
     )
+    metrics.gauge("ortoo_pricing_up", "1 while the pricing process runs.", lambda: float(services.pricing.running))
     metrics.gauge("ortoo_ws_connections", "Open live connections.", lambda: live.connections)
     metrics.gauge("ortoo_database_pool_idle", "Idle connections of the pool.", lambda: services.pool.get_idle_size())
 

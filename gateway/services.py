@@ -43,6 +43,7 @@ from gateway.listings.drafts import ListingDrafts
 from gateway.live.edge import LiveEdge
 from gateway.notices.ladders import Ladders
 from gateway.notices.objectors import Objectors
+from gateway.pricing.beside import Pricing
 from gateway.settling import Settling
 
 
@@ -98,6 +99,8 @@ class Services:
     """What the bank tells, and how payments reach it."""
     typesetter: Typesetter
     """Makes PDF documents, one after another."""
+    pricing: Pricing
+    """Quotes: the process that works them out, and the store they are read from."""
     signing_key: Ed25519PrivateKey
     metrics: Metrics
     request_budgets: Budgets

@@ -13,6 +13,7 @@ from msgspec import Struct
 FEN_MAX: Final = 10**14
 """One trillion yuan: a greater amount is a typing error."""
 Purpose = Literal["start", "reserve", "ask", "fairness", "mode"]
+SaleMode = Literal["english", "sealed_first", "dutch", "listing", "listing_bidding", "agreement"]
 Licence = Literal["assign", "exclusive", "sole", "ordinary"]
 Grade = Literal["A", "B", "C", "D"]
 

@@ -26,6 +26,7 @@ from gateway.demo.recorded import bidders_recorded
 from gateway.demo.session import LIVE_NAME, fill_market, play_for_ever
 from gateway.errors import Refused
 from gateway.http.logs import set_up_logs
+from gateway.pricing.beside import pricing_beside
 from gateway.probing.child import probing
 from gateway.serve import calm_garbage_collector, running
 from gateway.services import Services
@@ -93,6 +94,7 @@ async def _open(http_port: int | None) -> None:
             names = {number: PARTIES[login].name_zh for login, number in bank.items()}
             await stack.enter_async_context(sandbox_bank(services.config, bank_port, names))
         await stack.enter_async_context(probing(services.config))
+        await stack.enter_async_context(pricing_beside(services.config, services.pricing))
         calm_garbage_collector()
         _welcome(services, password)
         player = asyncio.create_task(play_for_ever(services, accounts["seller"].party, parties))

@@ -35,6 +35,7 @@ from gateway.pages import (
     notice_ladder,
     notice_objection,
     parties,
+    pricing,
     review,
     room,
     wall,
@@ -48,6 +49,7 @@ def add_pages(app: web.Application) -> None:
     """Add every page to the application."""
     app.router.add_get("/static/{path:.+}", static_file)
     for module in (
+        pricing,
         bank,
         books,
         deals,

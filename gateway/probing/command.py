@@ -20,6 +20,7 @@ from engine.journal.embedded import running_address
 from engine.rules.availability.probing import Problem
 from engine.runtime.clock import SteadyClock
 from engine.runtime.writer import FencedOut
+from gateway.children import end_with_parent
 from gateway.config import Config, ConfigurationInvalid, read_config
 from gateway.http.logs import set_up_logs
 from gateway.probing.looking import Looker, Seen
@@ -55,7 +56,7 @@ async def _run(config: Config, *, once: bool, child: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     if child:
-        await _end_with_parent(stopping)
+        await end_with_parent(stopping)
     clock = SteadyClock()
     async with (
         recorder(await _database(config, stopping), clock) as writing,
@@ -115,20 +116,3 @@ async def _database(config: Config, stopping: asyncio.Event) -> str:
     except TimeoutError:
         pass
     raise OSError(f"no market runs in {config.data_dir}: start it, or set ORTOO_DATABASE_URL")
-
-
-async def _end_with_parent(stopping: asyncio.Event) -> None:
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: _Ending(reader, stopping), sys.stdin)
-
-
-class _Ending(asyncio.StreamReaderProtocol):
-    """Sets an event when the other end of the pipe is gone."""
-
-    def __init__(self, reader: asyncio.StreamReader, stopping: asyncio.Event) -> None:
-        super().__init__(reader)
-        self._stopping = stopping
-
-    def eof_received(self) -> bool | None:
-        self._stopping.set()
-        return super().eof_received()

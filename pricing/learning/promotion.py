@@ -1,4 +1,4 @@
-"""Champion and challenger: a newly fitted model is used only if nothing says that it is worse; and alarms when the market moves away."""
+"""Champion and challenger: a newly fitted model is used only if nothing says that it is worse."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pricing.lognormal import NORMAL
 
 COVERAGE_LOW, COVERAGE_HIGH = 0.74, 0.86
 WORSE_P: Final = 0.1
-WINDOW: Final = 50
-ALARM_LOW, ALARM_HIGH = 0.66, 0.92
 DEALS_MIN: Final = 30
 
 
@@ -69,18 +67,3 @@ def diebold_mariano(first: Sequence[float], second: Sequence[float]) -> float:
     if variance == 0:
         return 0.0 if mean > 0 else 1.0
     return 1 - NORMAL.cdf(mean / math.sqrt(variance / n))
-
-
-def drift_alarms(covered: Sequence[bool], pits: Sequence[float]) -> tuple[str, ...]:
-    """Return what the newest fifty outcomes say against the model: `coverage` outside of its binomial bounds, `shift` of the middle."""
-    found = []
-    newest, last_pits = covered[-WINDOW:], pits[-WINDOW:]
-    if len(newest) == WINDOW:
-        share = sum(newest) / WINDOW
-        if not ALARM_LOW <= share <= ALARM_HIGH:
-            found.append("coverage")
-    if len(last_pits) == WINDOW:
-        z = (sum(last_pits) / WINDOW - 0.5) * math.sqrt(12 * WINDOW)
-        if abs(z) > NORMAL.inv_cdf(0.995):
-            found.append("shift")
-    return tuple(found)

@@ -23,6 +23,28 @@ from tests.gateway.conftest import HERE, Person, Town
 
 # a: anonymous, b: bidder, s: seller, o: operator, v: supervisor; then the scope of tokens, `-` where none opens it.
 REVIEWED = """
+POST   /api/v1/pricing/quotes            bso   desk
+POST   /api/v1/pricing/what-if           bso   desk
+GET    /api/v1/pricing/quotes/{id}       bsov  desk
+POST   /api/v1/pricing/quotes/{id}/recompute bsov  desk
+POST   /api/v1/pricing/quotes/{id}/decisions bso   desk
+POST   /api/v1/pricing/fairness          bsov  desk
+GET    /api/v1/pricing/calibration       absov read
+GET    /api/v1/pricing/models/{number}   absov read
+GET    /api/v1/surveillance/cases        ov    desk
+POST   /api/v1/surveillance/cases/{id}/verdicts ov    desk
+GET    /pricing                          absov -
+GET    /pricing/new                      bso   -
+POST   /pricing/new                      bso   -
+GET    /me/quotes                        bso   -
+GET    /pricing/quotes/{id}              bsov  -
+POST   /pricing/quotes/{id}              bsov  -
+GET    /pricing/quotes/{id}/report.pdf   bsov  -
+GET    /desk/pricing                     ov    -
+POST   /desk/pricing                     o     -
+GET    /desk/surveillance                ov    -
+GET    /desk/surveillance/{id}           ov    -
+POST   /desk/surveillance/{id}           ov    -
 GET    /board                            absov -
 GET    /board/notices/{notice}           absov -
 GET    /board/notices/{notice}/record.json absov -

@@ -20,6 +20,7 @@ from gateway.http.api.deal_endpoints import DEAL_ENDPOINTS
 from gateway.http.api.format_endpoints import FORMAT_ENDPOINTS
 from gateway.http.api.listing_endpoints import LISTING_ENDPOINTS
 from gateway.http.api.notice_endpoints import NOTICE_ENDPOINTS
+from gateway.http.api.pricing import PRICING_ENDPOINTS
 
 _ASKED: Final = (Reject.COMMAND_ID_REUSED, Reject.IN_DOUBT, Reject.BUSY)
 _LOT: Final = (Reject.NO_SUCH_LOT, Reject.LOT_UNREADABLE)
@@ -40,6 +41,7 @@ _DEPOSIT: Final = (Code.NOT_FOUND, Code.MALFORMED, Code.WRONG_STATE)
 V1: Final = "/api/v1"
 
 ENDPOINTS: Final = (
+    *PRICING_ENDPOINTS,
     *BANK_ENDPOINTS,
     *DEAL_ENDPOINTS,
     *LISTING_ENDPOINTS,
