@@ -99,6 +99,7 @@ async def test_a_what_if_is_not_stored_and_bounds_name_their_field(priced, town:
     seller = await town.person(Role.SELLER)
     status, body = await seller.post("/api/v1/pricing/what-if", {"facts": {**FACTS, "trl": 9}})
     assert status == 200 and body["quote"]["success"] > 0.9
+    assert seller.account is not None
     assert await priced.pricing.store.quotes_of(seller.account.party) == []
     for changes, field in (
         ({"industry": "none"}, "industry"),
