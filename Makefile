@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate kill-rounds clean
+.PHONY: bench-board bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate kill-rounds clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ test-browser:
 
 bench: setup  ## Print the benchmark (about six minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.bench
+
+bench-board: setup  ## 2,000 readers of the board while sessions run: their waits, and what they cost bidders (about two minutes)
+	@tools/setup.sh dev && $(PY) -m loadtests.board
 
 bench-catalogue: setup  ## 100,000 achievements: import, search times, the plan of the slowest (about four minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.catalogue --compare

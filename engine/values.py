@@ -37,7 +37,7 @@ LISTING_SHARDS: Final = range(64, 72)
 NOTICE_SHARDS: Final = range(72, 80)
 """Shards that hold notices, for the same reason."""
 PROBE_SHARDS: Final = range(80, 81)
-"""The shard of the prober, which is a process and a writer of its own (ADR 0010)."""
+"""The shard of the prober, which is a process and a writer of its own (ADR 0016)."""
 ALL_SHARDS: Final = range(PROBE_SHARDS.stop)
 SECOND_US: Final = 1_000_000
 

@@ -377,6 +377,11 @@ def _add_gauges(services: Services) -> None:
     )
     metrics.gauge("ortoo_pricing_up", "1 while the pricing process runs.", lambda: float(services.pricing.running))
     metrics.gauge("ortoo_ws_connections", "Open live connections.", lambda: live.connections)
+    metrics.gauge(
+        "ortoo_prober_silent_seconds",
+        "Since when the prober has seen nothing.",
+        partial(availability.silent_seconds, services, services.now_us),
+    )
     metrics.gauge("ortoo_database_pool_idle", "Idle connections of the pool.", lambda: services.pool.get_idle_size())
 
 

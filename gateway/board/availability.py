@@ -159,6 +159,7 @@ async def follow(services: Services) -> None:
     """
     running = await services.board.standing(EntryKind.NOTICE, (*READABLE, "clean"))
     services.sightings.touched.update(NoticeId(entry.subject) for entry in running)
+    services.sightings.last_us = services.sightings.last_us or await services.sightings.latest_us()
     while True:
         try:
             await services.sightings.catch_up()
@@ -167,6 +168,12 @@ async def follow(services: Services) -> None:
         except UNREACHABLE:
             log.warning("availability_behind", exc_info=True)
         await asyncio.sleep(FOLLOW_S)
+
+
+def silent_seconds(services: Services, begun_us: int) -> float:
+    """Return since when the prober has seen nothing: counted from `begun_us` if it never has."""
+    last_us = services.sightings.last_us
+    return (services.now_us - (begun_us if last_us is None else last_us)) / 1e6
 
 
 async def report(services: Services, notice_id: NoticeId) -> int:

@@ -69,6 +69,7 @@ async def test_a_good_round_is_in_the_log_and_verifies(market: Services) -> None
     assert verdict.clean, verdict.findings
     state = await market.engine.notices.load(NoticeId("n-1"))
     assert state is not None and state.gaps == ()
+    assert availability.silent_seconds(market, 0) < 60, "the metric that somebody is paged by"
 
 
 async def test_both_places_show_the_same_bytes(market: Services) -> None:

@@ -30,6 +30,8 @@ class Sightings:
         self._follower = Follower(pool, CONSUMER, PROBE_SHARDS, self._rows_of, self._write)
         self.touched: set[NoticeId] = set()
         """Notices with looks not yet thought about; who does, takes them out."""
+        self.last_us: InstantUs | None = None
+        """The newest look taken, None before the first."""
 
     async def catch_up(self) -> None:
         """Take what the prober, a process of its own, has written since."""
@@ -71,6 +73,8 @@ class Sightings:
             ],
         )  # fmt: skip
         self.touched |= {one.notice for _, one in found if one.notice}
+        if found:
+            self.last_us = found[-1][1].at_us
 
 
 def looks(sightings: Sequence[Sighting], place: Place = Place.PAGE) -> list[Look]:

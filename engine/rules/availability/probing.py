@@ -1,6 +1,6 @@
 """Rounds of the prober as events of one stream: what was fetched, when, how the answer looked. The stream never ends.
 
-One event holds a whole round (ADR 0010): at most `SIGHTINGS_MAX` looks; a round with more is several events. What was seen cannot be
+One event holds a whole round (ADR 0016): at most `SIGHTINGS_MAX` looks; a round with more is several events. What was seen cannot be
 changed or slipped in later: rounds go forward in time and are part of the journal's digest chain like every bid.
 """
 
