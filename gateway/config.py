@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic.fields import FieldInfo
 
 PREFIX: Final = "ORTOO_"
-OF_TOOLS: Final = ("ORTOO_TEST_", "ORTOO_CHROMIUM", "ORTOO_BENCH_")
+OF_TOOLS: Final = ("ORTOO_TEST_", "ORTOO_CHROMIUM", "ORTOO_BENCH_", "ORTOO_PURE_PYTHON")
 """Variables of tests and tools, which the market passes over."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 

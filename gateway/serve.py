@@ -42,6 +42,7 @@ from engine.journal import embedded
 from engine.journal.log import JournalUnavailable
 from engine.journal.migrations import JOURNAL_MIGRATIONS, MigrationChanged, migrate
 from engine.journal.reader import Reader
+from engine.layout import COMPILED
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.handover import HandOver
 from engine.runtime.recounting import recount_for_ever
@@ -128,6 +129,8 @@ async def serve(config: Config, announce: Report = lambda line: None, report: Re
         FencedOut: another process took over the engine.
     """
     set_up_logs(config.log_format, config.log_level)
+    if not COMPILED:
+        log.warning("layout_not_compiled")  # slower, and otherwise the same
     for name in unknown_variables():
         log.warning("unknown_variable", extra={"variable": name})
     if config.host not in LOOPBACK and not config.secure_cookies:

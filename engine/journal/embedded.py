@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,8 @@ USER: Final = "ortoo"
 SOCKET_PATH_MAX: Final = 90
 START_S: Final = 60.0
 STOP_S: Final = 60.0
+KILLED_S: Final = 10.0
+"""How long a killed process may take to be gone."""
 DEFAULTS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
     "shared_buffers": "192MB",
@@ -83,12 +86,17 @@ class EmbeddedPostgres:
         postmaster = self.pid
         with contextlib.suppress(ProcessLookupError):
             os.kill(postmaster, signal.SIGSTOP)  # or it would notice its children's deaths and tidy up
+        dying = []
         for child in _children(postmaster):
             with contextlib.suppress(ProcessLookupError):
+                dying.append(os.pidfd_open(child))
                 os.kill(child, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.kill(postmaster, signal.SIGKILL)
         self.process.wait()
+        for child_fd in dying:  # a busy machine takes its time; until then the shared memory is in use
+            select.select([child_fd], [], [], KILLED_S)
+            os.close(child_fd)
 
     async def _gone(self) -> None:
         async with asyncio.timeout(STOP_S):
