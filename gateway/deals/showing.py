@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from gateway.formatting import money
 from settlement.deals import events as e
 from settlement.deals.deal import DealSide
 from settlement.deals.events import WIRE_NAMES
+from settlement.deals.fees import scales
 from settlement.deals.payment import Line, LineKind, Royalty, royalty_of
 from settlement.deals.phases import Owner, Phase
 from settlement.deals.process import Process
@@ -202,3 +204,18 @@ def rates_words(process: Process) -> str:
     royalty = royalty_words(process)
     rates = () if royalty is None else royalty.rates_bps
     return ", ".join(f"{rate // 100}.{rate % 100:02}".rstrip("0").rstrip(".") + " %" for rate in rates)
+
+
+def fee_words(process: Process, language: str) -> str:
+    """Return how a commission comes about: the scale, and each part of the price at its rate."""
+    terms, price = process.deal.fees, process.deal.price_fen
+    known = scales().get(terms.scale)
+    name = terms.scale if known is None else known.en if language == "en" else known.zh
+    parts, reached = [], 0
+    for band in terms.bands:
+        top = price if band.to_fen is None else min(price, band.to_fen)
+        if top > reached:
+            parts.append(f"{money(top - reached)} × {band.rate_ppm / 10_000:g} %")
+            reached = top
+    least = f" (≥ {money(terms.minimum_fen)})" if terms.minimum_fen else ""
+    return f"{name}: {' + '.join(parts)}{least}" if parts else name

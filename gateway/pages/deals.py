@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.deals import acting, showing
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
+from gateway.pages.i18n import language_of
 from gateway.pages.rendering import page, see_other
 from gateway.parties.names import names_of
 from gateway.services import SERVICES, Services
@@ -128,6 +129,7 @@ async def _page(
         refused=refused, typed=typed or {}, stages=showing.stages_of(process), steps=showing.steps_of(history),
         acts=showing.acts_now(process, who if who else request[CALLER].role or ""),
         lines=showing.lines_of(process, services.now_us), royalty=showing.royalty_words(process), rates_words=showing.rates_words(process),
+        fee_words=showing.fee_words(process, language_of(request)),
         period=showing.next_period(process), now_us=services.now_us, holder=services.config.escrow_holder,
         bank=services.config.escrow_bank, bases=[base.value for base in RoyaltyBase], parts=range(1, PARTS_SHOWN + 1),
         contract=await _contract(services, process), **words(),
