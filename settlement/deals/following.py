@@ -18,7 +18,8 @@ from engine.journal.codec import decode_event
 from engine.journal.follower import BEHIND, Follower, Page
 from engine.journal.queries import load_queries
 from engine.journal.streams import LISTINGS, LOTS, NOTICES
-from engine.rules.auction.events import LotPublished, LotSold
+from engine.rules.auction.events import LotSold
+from engine.rules.auction.formats.events import LotAllocated
 from engine.rules.listing.events import DealDefaulted, DealSigned, DealStruck
 from engine.rules.listing.state import ListingState
 from engine.rules.publicity.events import AgreementStruck, ContractRecorded
@@ -27,7 +28,7 @@ from settlement.deals import acts as a
 from settlement.deals.answers import Refused
 from settlement.deals.deal import Deal, Way, deal_id_of
 from settlement.deals.deals import Deals
-from settlement.deals.striking import Place, Unusable, deal_of_listing, deal_of_lot, deal_of_notice, note_of
+from settlement.deals.striking import Place, Published, Unusable, deal_of_listing, deal_of_notice, deals_of_lot, note_of
 from settlement.deposits.store import QUERIES as DEPOSIT_QUERIES
 from settlement.ledger.book import Connection
 
@@ -83,36 +84,44 @@ class DealFollowing:
         await self._follower.catch_up()
 
     async def _meanings(self, rows: Sequence[asyncpg.Record]) -> list[Meaning]:
-        found = [await self._meaning(row) for row in rows if row["body"] is not None]
-        return [meaning for meaning in found if meaning is not None]
+        return [meaning for row in rows if row["body"] is not None for meaning in await self._of_row(row)]
 
-    async def _meaning(self, row: asyncpg.Record) -> Meaning | None:
+    async def _of_row(self, row: asyncpg.Record) -> list[Meaning]:
+        """Return what an event means; one that cannot be understood is shown to an operator and holds nothing up."""
         place = Place(row["stream"], row["stream_seq"], row["at_us"], row["digest"].hex())
-        event = decode_event(row["type"], row["version"], row["body"])
+        try:
+            return await self._meaning(place, decode_event(row["type"], row["version"], row["body"]))
+        except BEHIND:
+            raise
+        except Exception:
+            log.exception("deal_unreadable", extra={"stream": place.stream, "stream_seq": place.stream_seq})
+            return [Meaning(place, "", Unusable("", "unreadable"))]
+
+    async def _meaning(self, place: Place, event: Any) -> list[Meaning]:
         match event:
-            case LotSold():
+            case LotSold() | LotAllocated():
                 first = await self._pool.fetchrow(QUERIES["stream_until"], place.stream, 0, 1, 1)
                 assert first is not None, "a stream begins with its first event"
                 published = decode_event(first["type"], first["version"], first["body"])
-                assert isinstance(published, LotPublished), "a lot begins with its publication"
+                assert isinstance(published, Published), "a lot begins with its publication"
                 lot_id = LOTS.subject(place.stream)
-                deal = deal_of_lot(lot_id, place, published, event, self._deals.conditions())
-                return None if deal is None else Meaning(place, deal_id_of(Way.AUCTION, lot_id), deal)
+                struck_now = deals_of_lot(lot_id, place, published, event, self._deals.conditions())
+                return [Meaning(place, _id_of(deal), deal) for deal in struck_now]
             case DealStruck():
                 state = await self._listing(place)
                 struck = deal_of_listing(place, event, state, self._deals.conditions())
-                return Meaning(place, deal_id_of(Way.LISTING, state.listing_id, event.deal_no), struck)
+                return [Meaning(place, _id_of(struck), struck)]
             case DealSigned() | DealDefaulted():
                 deal_id = deal_id_of(Way.LISTING, LISTINGS.subject(place.stream), event.deal_no)
-                return Meaning(place, deal_id, note_of(event))
+                return [Meaning(place, deal_id, note_of(event))]
             case AgreementStruck():
                 notice_id = NOTICES.subject(place.stream)
                 agreed = deal_of_notice(notice_id, place, event, self._deals.conditions())
-                return Meaning(place, deal_id_of(Way.NOTICE, notice_id), agreed)
+                return [Meaning(place, _id_of(agreed), agreed)]
             case ContractRecorded():
-                return Meaning(place, deal_id_of(Way.NOTICE, NOTICES.subject(place.stream)), note_of(event))
+                return [Meaning(place, deal_id_of(Way.NOTICE, NOTICES.subject(place.stream)), note_of(event))]
             case _:
-                return None
+                return []
 
     async def _listing(self, place: Place) -> ListingState:
         """Return the state of a listing after an event."""
@@ -151,3 +160,7 @@ class DealFollowing:
         await connection.execute(
             DEPOSIT_QUERIES["note_problem"], place.stream, place.stream_seq, meaning.deal_id, wanted, code, place.at_us
         )
+
+
+def _id_of(deal: Deal | Unusable) -> str:
+    return deal.id if isinstance(deal, Deal) else deal.deal_id

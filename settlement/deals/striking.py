@@ -9,7 +9,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from engine.calendar import Calendar, period_end
-from engine.rules.auction.events import LotPublished, LotSold
+from engine.rules.auction.events import LotPublished, LotSold, SessionPublished
+from engine.rules.auction.formats.events import LotAllocated
+from engine.rules.auction.formats.terms import Sealed, SealedPricing, Units
 from engine.rules.auction.terms import Admission
 from engine.rules.listing.commands import Side
 from engine.rules.listing.events import DealDefaulted, DealSigned, DealStruck
@@ -47,29 +49,74 @@ class Conditions(Struct, frozen=True):
 
 
 class Unusable(Struct, frozen=True):
-    """A deal that cannot be settled here; an operator sees why. `code`: currency, price, buyer (no party of the market)."""
+    """A deal that cannot be settled here; an operator sees why. `code`: currency, price, buyer (no party of the
+    market), unreadable.
+    """
 
     deal_id: str
     code: str
 
 
-def deal_of_lot(
-    lot_id: str, place: Place, published: LotPublished, sold: LotSold, with_: Conditions
-) -> Deal | Unusable | None:
-    """Return the deal of a sold lot; None where its listing strikes it."""
+Published = LotPublished | SessionPublished
+"""How a lot begins: an ascending session, or one of another format."""
+
+
+def deals_of_lot(
+    lot_id: str, place: Place, published: Published, ended: LotSold | LotAllocated, with_: Conditions
+) -> list[Deal | Unusable]:
+    """Return the deals of a lot that was sold: one, or one for each winner; none where its listing strikes it.
+
+    In a procurement (sealed, lowest) the publisher is who pays: the winner is the seller of the deal.
+    """
+    if published.terms.admission is Admission.LISTING:
+        return []
+    kind = published.play.format if isinstance(published, SessionPublished) else None
+    if isinstance(ended, LotSold):
+        procures = isinstance(kind, Sealed) and kind.pricing is SealedPricing.LOWEST
+        how = Striking("procurement", "DEVELOPMENT") if procures else Striking("hammer", "")
+        seller, buyer = (ended.winner_id, published.seller_id) if procures else (published.seller_id, ended.winner_id)
+        return [_lot_deal(deal_id_of(Way.AUCTION, lot_id), place, published, seller, buyer, ended.price, how, with_)]
+    mode = "PLAIN" if isinstance(kind, Units) else ""
+    return [
+        _lot_deal(
+            f"{deal_id_of(Way.AUCTION, lot_id)}.s{number}", place, published, published.seller_id, share.bidder_id,
+            share.price if share.lots else share.price * share.quantity,
+            Striking("allocation", mode, number, ", ".join(share.lots) or f"×{share.quantity}"), with_,
+        )
+        for number, share in enumerate(ended.shares, start=1)
+    ]  # fmt: skip
+
+
+class Striking(Struct, frozen=True):
+    """How a lot was struck: the word, what the buyer gets, and for a share its number and what it is."""
+
+    struck_by: str
+    mode: str
+    number: int = 0
+    what: str = ""
+
+
+def _lot_deal(
+    deal_id: str,
+    place: Place,
+    published: Published,
+    seller: str,
+    buyer: str,
+    price: int,
+    how: Striking,
+    with_: Conditions,
+) -> Deal | Unusable:
     terms, subject = published.terms, published.subject
-    if terms.admission is Admission.LISTING:
-        return None
-    deal_id = deal_id_of(Way.AUCTION, lot_id)
-    problem = _problem(terms.currency, sold.price)
+    problem = _problem(terms.currency, price)
     if problem:
         return Unusable(deal_id, problem)
-    days = with_.rules.sign_working_days
+    days, suffix = with_.rules.sign_working_days, f" ({how.what})" if how.what else ""
     return Deal(
-        id=deal_id, way=Way.AUCTION, struck_by="hammer", source=place.source, struck_at_us=place.at_us,
-        rule_version=terms.rule_version, calendar_version=with_.calendar.version, seller_id=published.seller_id,
-        buyers=(sold.winner_id,), title_zh=subject.title_zh, title_en=subject.title_en, field=subject.field,
-        region=subject.region, price_fen=sold.price, demonstration=subject.demonstration,
+        id=deal_id, way=Way.AUCTION, struck_by=how.struck_by, source=place.source, struck_at_us=place.at_us,
+        rule_version=terms.rule_version, calendar_version=with_.calendar.version, seller_id=seller, buyers=(buyer,),
+        title_zh=subject.title_zh + suffix, title_en=subject.title_en + suffix if subject.title_en else "",
+        field=subject.field, region=subject.region, mode=how.mode, price_fen=price, deal_no=how.number or 1,
+        seat_no=how.number if how.mode == "PLAIN" else 0, demonstration=subject.demonstration,
         sign_by_us=period_end(with_.calendar, InstantUs(place.at_us), working_days=days).ends_at_us,
         rules=with_.rules, fees=with_.fees,
     )  # fmt: skip

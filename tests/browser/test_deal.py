@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -93,9 +93,9 @@ class Settlement:
 
 
 @pytest.fixture
-def deal_of(fair: Fairground) -> Iterator[Callable[..., Settlement]]:
+def deal_of(fair: Fairground) -> Callable[..., Settlement]:
     """Make the people of a deal."""
-    yield lambda deal_id, seller, buyer: Settlement(fair, deal_id, seller, buyer)
+    return lambda deal_id, seller, buyer: Settlement(fair, deal_id, seller, buyer)
 
 
 def test_a_deal_from_a_listing_with_one_buyer(fair: Fairground, deal_of: Callable[..., Settlement]) -> None:

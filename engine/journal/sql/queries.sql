@@ -128,7 +128,7 @@ SELECT stream, max(seq) AS seq FROM (
 WITH page AS MATERIALIZED (SELECT seq, type FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3),
 outcome AS (
     SELECT seq, true AS told FROM page
-    WHERE type IN ('lot.sold', 'listing.deal_struck', 'listing.deal_signed', 'listing.deal_defaulted', 'notice.agreement_struck',
+    WHERE type IN ('lot.sold', 'lot.allocated', 'listing.deal_struck', 'listing.deal_signed', 'listing.deal_defaulted', 'notice.agreement_struck',
         'notice.contract_recorded')
 ),
 wanted AS (SELECT * FROM outcome UNION ALL (SELECT seq, false FROM page ORDER BY seq DESC LIMIT 1))

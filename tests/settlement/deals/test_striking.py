@@ -7,16 +7,26 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from engine.rules.auction.terms import Admission
+from engine.rules.achievement.record import Mode
+from engine.rules.auction import events as ae
+from engine.rules.auction.clearing.multi_unit import Pricing
+from engine.rules.auction.commands import Subject
+from engine.rules.auction.events import SessionPublished
+from engine.rules.auction.formats.events import LotAllocated, Share
+from engine.rules.auction.formats.terms import Format, Sealed, SealedPricing, SessionTerms, Units
+from engine.rules.auction.terms import Admission, Closing, FixedIncrement, Terms
 from engine.rules.listing import events as le
 from engine.rules.listing.commands import Side
 from engine.rules.listing.terms import OfferedMode, SaleWay
-from engine.values import Amount, Currency, InstantUs, PartyId
-from settlement.deals.deal import Way
+from engine.rules.publicity.content import Buyer, Payment
+from engine.rules.publicity.events import AgreementStruck
+from engine.values import CNY, Amount, Currency, InstantUs, PartyId
+from settlement.deals.deal import Deal, Way
 from settlement.deals.following import DealFollowing
 from settlement.deals.phases import Phase
+from settlement.deals.striking import Place, Unusable, deal_of_notice
 from settlement.deposits.events import DepositState as S
-from tests.settlement.conftest import BUYER, OTHER, PRICE
+from tests.settlement.conftest import BUYER, OTHER, PRICE, START_US
 from tests.settlement.deals.conftest import SELLER, DealHouse
 from tests.settlement.test_following import SUBJECT, TERMS, Log, following, two_held
 
@@ -138,3 +148,72 @@ async def test_a_default_on_the_listing_ends_the_deal_and_the_deposit_takes_its_
     assert (process.phase, process.reason) == (Phase.RESELLING, "拒签")
     assert (await house.read("abc.1")).state is S.FORFEIT_PENDING
     await house.sound()
+
+
+def published_as(kind: Format) -> SessionPublished:
+    """A session of another format."""
+    terms = Terms(
+        closing=Closing(opens_at_us=InstantUs(1), closes_at_us=InstantUs(2)), increment=FixedIncrement(Amount(1)),
+        start_price=Amount(1), admission=Admission.APPROVED,
+    )  # fmt: skip
+    subject = Subject(title_zh="成果", title_en="Achievement")
+    return SessionPublished(terms=terms, play=SessionTerms(format=kind), subject=subject, seller_id=PartyId(SELLER))
+
+
+async def test_every_winner_of_several_seats_has_a_deal_of_his_own(house: DealHouse) -> None:
+    shares = (
+        Share(bidder_id=PartyId(BUYER), code="B1", quantity=2, price=Amount(500)),
+        Share(bidder_id=PartyId(OTHER), code="B2", quantity=1, price=Amount(400)),
+    )
+    allocated = LotAllocated(shares=shares, price=Amount(400), unsold=(), ended_at_us=InstantUs(2))
+    await house.write("seats", published_as(Units(units=3, pricing=Pricing.PAY_AS_BID)), allocated)
+    await house.following.catch_up()
+    deals = [one.deal for one in await house.deals.of_stream("lot/seats")]
+    assert sorted((deal.id, deal.buyer_id, deal.price_fen, deal.mode) for deal in deals) == [
+        ("DA-seats.s1", BUYER, 1_000, "PLAIN"), ("DA-seats.s2", OTHER, 400, "PLAIN"),
+    ]  # fmt: skip
+
+
+async def test_in_a_procurement_the_publisher_pays_the_winner(house: DealHouse) -> None:
+    sold = ae.LotSold(winner_id=PartyId(OTHER), code="B1", price=Amount(700), ended_at_us=InstantUs(2))
+    await house.write("need", published_as(Sealed(pricing=SealedPricing.LOWEST)), sold)
+    await house.following.catch_up()
+    deal = (await house.deal("DA-need")).deal
+    assert (deal.seller_id, deal.buyers, deal.struck_by, deal.needs_registry) == (
+        OTHER,
+        (SELLER,),
+        "procurement",
+        False,
+    )
+
+
+async def test_an_event_that_cannot_be_read_holds_nothing_up(house: DealHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.sell_lot("a1")
+    with monkeypatch.context() as patch:
+        patch.setattr("settlement.deals.following.deals_of_lot", lambda *_: 1 / 0)
+        await house.following.catch_up()
+    await house.sell_lot("a2")
+    await house.following.catch_up()
+    assert [(one.stream, one.code) for one in await house.deposits.problems()] == [("lot/a1", "unreadable")]
+    assert [one.id for one in await house.deals.newest()] == ["DA-a2"]
+
+
+def test_an_agreement_after_publicity_is_a_deal_if_its_buyer_is_a_party(house: DealHouse) -> None:
+    place, with_ = Place("notice/n1", 7, START_US, "0" * 64), house.deals.conditions()
+    struck = AgreementStruck(
+        seller_id=PartyId(SELLER), buyer=Buyer(name_zh="买方甲", party_id=BUYER), achievement_id="a1", achievement_version=2,
+        achievement_digest="0" * 64, title_zh="成果", title_en="", mode=Mode.TRANSFER, price=Amount(900), currency=CNY,
+        payment=Payment(), related=None, certificate_no="GS-1", content_digest="", confirmed_by="x",
+        rule_version="publicity/1", calendar_version="t",
+    )  # fmt: skip
+    deal = deal_of_notice("n1", place, struck, with_)
+    assert isinstance(deal, Deal)
+    assert (deal.id, deal.way, deal.buyers, deal.price_fen, deal.rule_version) == (
+        "DN-n1",
+        Way.NOTICE,
+        (BUYER,),
+        900,
+        "publicity/1",
+    )
+    stranger = deal_of_notice("n1", place, replace(struck, buyer=Buyer(name_zh="某公司")), with_)
+    assert stranger == Unusable("DN-n1", "buyer")
