@@ -34,7 +34,9 @@ from settlement.ledger.book import Connection
 
 CONSUMER: Final = "deals"
 EVENTS_A_TURN: Final = 2_000
-DECISIVE: Final = frozenset({LotSold, DealStruck, DealSigned, DealDefaulted, AgreementStruck, ContractRecorded})
+DECISIVE: Final = frozenset(
+    {LotSold, LotAllocated, DealStruck, DealSigned, DealDefaulted, AgreementStruck, ContractRecorded}
+)
 """Events that say something about a deal: those of the statement `outcomes`."""
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "following.sql")
 
