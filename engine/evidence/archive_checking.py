@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
+from engine.canonical import canonical_bytes
 from engine.evidence.archive import (
     BLOCK,
     EVIDENCE_TAG,
@@ -37,6 +38,7 @@ from engine.evidence.lines import StreamWalk
 from engine.evidence.offline import check_receipt
 from engine.evidence.snapshots import statement_problem
 from engine.evidence.verification import Finding
+from engine.rules.publicity.events import ObjectionFiled
 from engine.typesetting.request import DOCUMENT_TAG
 
 MANIFEST_MAX: Final = 64 * 1024**2
@@ -46,6 +48,7 @@ LINE_MAX: Final = 16 * 1024**2
 CLAIMS: Final = "claims.json"
 RECEIPTS: Final = "receipts/"
 SNAPSHOTS: Final = "snapshots/index.json"
+SEALED_OBJECTIONS: Final = "objections/sealed.json"
 CHECKPOINTS: Final = "checkpoints.jsonl"
 
 
@@ -211,11 +214,31 @@ class _Check:
             problem = statement_problem(statement, member, self.key)
             if problem is not None:
                 self.note(SNAPSHOTS, f"entry {number + 1}: {problem}")
+        self._sealed_objections()
         heads = {walk.digest.hex() for walk in self.walks.values()}
         for number, line in enumerate(self.lines(CHECKPOINTS), start=1):
             problem = self._checkpoint(line, heads)
             if problem is not None:
                 self.note(CHECKPOINTS, f"line {number}: {problem}")
+
+    def _sealed_objections(self) -> None:
+        """Who objected and what he wrote is what the log binds by salted digests, unless the person was erased since."""
+        filed = {
+            event.objection_no: event
+            for walk in self.walks.values()
+            for event in walk.opened_events.values()
+            if isinstance(event, ObjectionFiled)
+        }
+        for number, one in enumerate(self._json(SEALED_OBJECTIONS, list, []), start=1):
+            try:
+                event, salt = filed[one["objection_no"]], bytes.fromhex(one["salt"])
+                person = sha256(salt + canonical_bytes(one["personal"])).hexdigest()
+                statement = sha256(salt + one["statement"].encode()).hexdigest()
+                fits = one["erased"] or (person, statement) == (event.personal_digest, event.statement_digest)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                fits = False
+            if not fits:
+                self.note(SEALED_OBJECTIONS, f"entry {number}: not what the log binds by its digests")
 
     def _checkpoint(self, line: bytes, heads: set[str]) -> str | None:
         try:

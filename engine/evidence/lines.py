@@ -45,7 +45,7 @@ class StreamWalk:
         self.state: Any = None
         self.last_at_us = 0
         self.opened_events: dict[int, Any] = {}
-        """Decisive events that were open, by place; see `KEPT`."""
+        """Decisive events that were open, by place."""
         self.shown_prices: int = 0
         """Public lines of bids, and open bids, that moved the price."""
         self.last_price: str | None = None
@@ -98,7 +98,7 @@ class StreamWalk:
         return None
 
     def _take_event(self, name: str, event: Any) -> None:
-        if name in KEPT:
+        if name in _REMEMBERED:
             self.opened_events[self.events] = event
         if getattr(event, "price_changed", False):
             self._price(str(event.price), event.leader_code)
@@ -115,4 +115,5 @@ class StreamWalk:
 KEPT = frozenset(
     {"lot.sold", "lot.allocated", "lot.passed", "listing.deal_struck", "notice.certified", "notice.agreement_struck"}
 )
-"""Events that a file is about."""
+"""Events that a file is about: they have receipts in it."""
+_REMEMBERED = KEPT | {"notice.objection_filed"}

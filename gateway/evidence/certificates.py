@@ -85,6 +85,8 @@ class Certificates:
         self._services = services
         self._follower = Follower(services.pool, "certificates", NOTICE_SHARDS, self._numbers, self._write)
         services.engine.notices.subscribe(self._notice)
+        self.unmade = 0
+        """Certificates whose paper could not be made yet."""
 
     async def run(self) -> None:
         """Consume for ever."""
@@ -100,6 +102,7 @@ class Certificates:
             try:
                 while await make_one(self._services):
                     pass
+                self.unmade = await self._services.pool.fetchval(QUERIES["unmade"])
             except UNREACHABLE:
                 log.warning("certificates_wait_for_the_database")
             await asyncio.sleep(PAUSE_S)

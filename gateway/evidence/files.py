@@ -167,11 +167,14 @@ async def make_one(services: Services) -> bool:
     if row is None:
         return False
     file = _file(row)
+    outcome = "made"
     try:
         await _make(services, file)
     except (Refused, TypesettingFailed, OSError) as problem:
         log.warning("evidence_not_made", extra={"number": file.number}, exc_info=True)
+        outcome = "failed"
         await services.pool.execute(QUERIES["failed"], file.number, str(problem)[:PROBLEM_MAX])
+    services.metrics.evidence_files.labels(outcome).inc()
     return True
 
 

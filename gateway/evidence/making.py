@@ -28,6 +28,7 @@ from engine.typesetting.request import Frame, data_digest, statement_bytes
 from engine.values import PartyId
 from gateway.evidence.deals import Deal
 from gateway.evidence.papers import Rows, basis, entry_row, event_name, facts, objections, paper_row, step_row
+from gateway.evidence.publicity import publicity_members
 from gateway.evidence.reading import Head, Kept, Wanted, records_of, snapshots_of
 from gateway.formatting import when
 from gateway.pages.i18n import translate
@@ -82,6 +83,8 @@ class Making:
             archive.add(name, receipt)
         pages = await snapshots_of(services, wanted.deal)
         _add_pages(archive, pages)
+        for name, content in await publicity_members(services, wanted.deal.state, wanted.edition):
+            archive.add(name, content)
         data = await self._data(archive, pages)
         archive.add("checkpoints.jsonl", self._checkpoint())
         frame = self._frame()

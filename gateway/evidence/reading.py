@@ -17,7 +17,9 @@ from engine.evidence.snapshots import Snapshot
 from engine.journal.postgres import record_of
 from engine.journal.queries import load_queries
 from engine.journal.records import Record
+from engine.rules.publicity.state import NoticeState
 from gateway.evidence.deals import Deal
+from gateway.evidence.publicity import looked_at
 from gateway.services import Services
 from settlement.evidence import Found, Reader, find
 
@@ -88,6 +90,7 @@ async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str
         "language": language,
         "streams": [[head.stream, head.seq, head.digest.hex()] for head in heads],
         "settled": [[kind.value, one, digest] for kind, one, digest, _ in settled.heads],
+        "looks": await _looks(services, deal),
         "pages": [[row["stream"], row["seq"], row["url"]] for row in pages],
     }
     number = "EV-" + sha256(b"ortoo/evidence-number/v1\n" + canonical_bytes(made_from)).hexdigest()[:20].upper()
@@ -100,6 +103,14 @@ async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str
         settled=settled,
         number=number,
     )
+
+
+async def _looks(services: Services, deal: Deal) -> list[int]:
+    """Return number and last instant of the prober's looks at a notice; they go on while its record stands still."""
+    if not isinstance(deal.state, NoticeState):
+        return []
+    _, _, sightings = await looked_at(services, deal.state)
+    return [len(sightings), sightings[-1].at_us if sightings else 0]
 
 
 async def records_of(services: Services, head: Head) -> AsyncIterator[list[Record]]:

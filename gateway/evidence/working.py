@@ -17,5 +17,7 @@ def keep_evidence(services: Services, stack: AsyncExitStack) -> None:
     keep_at(stack, SnapshotFollower(services).run)
     keep_at(stack, partial(make_for_ever, services))
     certificates = Certificates(services)
+    text = "Certificates whose paper could not be made yet."
+    services.metrics.gauge("ortoo_certificates_unmade", text, lambda: certificates.unmade)
     keep_at(stack, certificates.run)
     keep_at(stack, certificates.make_for_ever)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import zipfile
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -22,13 +23,16 @@ from engine.values import NoticeId
 from gateway.accounts.model import Role
 from gateway.evidence.certificates import Certificates, certificate_of, make_one
 from gateway.evidence.snapshots import SnapshotFollower
+from gateway.notices.objectors import Known, Said
 from gateway.services import Services
 from gateway.verify_command import main as verify
 from tests.engine.rules.publicity import transcript as words
+from tests.engine.test_evidence_archive import rewritten
 from tests.gateway.conftest import Person, Town
 from tests.gateway.noticed import accepted, publish, say
 from tests.time_travel import travel
 
+PERSON = "王五（化名）"
 DAY_US = 86_400_000_000
 TITLE = '耐寒苜蓿 <script>alert(1)</script> #eval("1") 𠮷 ᠴᠠ'
 
@@ -64,7 +68,7 @@ async def test_a_clean_period_gives_a_certificate_that_anybody_can_check_until_i
     seller = await town.person(Role.SELLER)
     assert seller.account is not None
     await publish(market, "n-1", seller=seller.account.party, title_zh=TITLE)
-    for command in (words.objection(), words.received(), words.panel(), words.decision()):
+    for command in (await _objection(market), words.received(), words.panel(), words.decision()):
         accepted(await say(market, "n-1", command))
     number = await certified(market, "n-1")
 
@@ -84,7 +88,7 @@ async def test_a_clean_period_gives_a_certificate_that_anybody_can_check_until_i
     assert "不一致" in await page(market, number, f"?sha256={'0' * 64}")
     assert (await fetch(market, "/verify/notice/n-9-c1"))[0] == 404
 
-    await _has_its_evidence_file(market, seller)
+    await _has_its_evidence_file(market, town, seller)
     revision = c.ReviseNotice(
         terms=words.terms(), content=words.content(title_zh=TITLE, price=90_000_000), applicant=words.APPLICANT, reason="改价",
         declarations=words.submit().declarations,
@@ -130,16 +134,50 @@ def _is_checked_offline(
     assert "sound; whether it is still in force" in capsys.readouterr().out
 
 
-async def _has_its_evidence_file(market: Services, seller: Person) -> None:
-    """The institution's file of the notice: everything of the record is open, replayed and sound."""
+async def _objection(market: Services) -> c.FileObjection:
+    """An objection by a real person, whose data are kept apart."""
+    said = Said(
+        name=PERSON, number="110105194912310021", contact="13900001111", relation="public", ground="ownership",
+        statement="该成果权属存在争议，请核查。",
+    )  # fmt: skip
+    prepared = await market.objectors.prepare(NoticeId("n-1"), said, Known(), "127.0.0.1")
+    assert prepared is not None
+    person = await market.objectors.read(prepared[0])
+    assert person is not None
+    return c.FileObjection(
+        objection_id=person.objection_id, ground=c.Ground.OWNERSHIP, person_key=person.person_key,
+        personal_digest=person.personal_digest, statement_digest=person.statement_digest,
+    )  # fmt: skip
+
+
+async def _has_its_evidence_file(market: Services, town: Town, seller: Person) -> None:
+    """The institution's file is whole but for the objector, who is in the supervisor's alone, bound by the digests in the log."""
     await SnapshotFollower(market).catch_up()
-    status, view = await seller.post("/api/v1/evidence", {"kind": "notice", "subject": "n-1", "language": "zh"})
+    masked, sealed = await _file(market, seller), await _file(market, await town.person(Role.SUPERVISOR))
+    for path in (masked, sealed):
+        verdict = check_archive(path)
+        assert verdict.clean, verdict.findings
+        assert verdict.events == verdict.opened and verdict.replayed == 1
+    assert PERSON.encode() not in masked.read_bytes() and "权属存在争议".encode() not in masked.read_bytes()
+    with zipfile.ZipFile(sealed) as archive:
+        (one,) = json.loads(archive.read("objections/sealed.json"))
+        assert one["personal"]["name"] == PERSON and one["statement"].startswith("该成果权属")
+        assert json.loads(archive.read("availability/availability.json"))["looks"] == 0
+    changed = rewritten(sealed, sealed.with_name("changed.zip"), {"objections/sealed.json": swapped})
+    found = check_archive(changed).findings
+    assert found[0].place == "objections/sealed.json" and any("log binds" in one.problem for one in found)
+
+
+def swapped(data: bytes) -> bytes:
+    return data.replace(PERSON.encode(), "李四（化名）".encode())
+
+
+async def _file(market: Services, person: Person) -> Path:
+    status, view = await person.post("/api/v1/evidence", {"kind": "notice", "subject": "n-1", "language": "zh"})
     assert status == 200, view
     async with asyncio.timeout(60):
         while view["state"] != "ready":
             assert view["state"] != "failed", view
             await asyncio.sleep(0.05)
-            _, view = await seller.get(f"/api/v1/evidence/{view['number']}")
-    verdict = check_archive(market.config.evidence_dir / f"{view['number']}.zip")
-    assert verdict.clean, verdict.findings
-    assert verdict.events == verdict.opened and verdict.replayed == 1
+            _, view = await person.get(f"/api/v1/evidence/{view['number']}")
+    return market.config.evidence_dir / f"{view['number']}.zip"

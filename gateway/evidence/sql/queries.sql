@@ -53,3 +53,6 @@ ORDER BY asked_at_us DESC, number LIMIT $5;
 
 -- name: newest
 SELECT * FROM evidence_file WHERE (asked_at_us, number) < ($1, $2) AND state <> 'superseded' ORDER BY asked_at_us DESC, number DESC LIMIT $3;
+
+-- name: objector_salt
+SELECT salt FROM notice_objector WHERE objection_id = $1;
