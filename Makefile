@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: bench-board bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate kill-rounds clean
+.PHONY: bench-board bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ bench-catalogue: setup  ## 100,000 achievements: import, search times, the plan 
 
 simulate:  ## The long simulation: 1,000,000 bids with crashes
 	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000
+
+simulate-money:  ## 1,000,000 random operations of ledger, deposits and deals with crashes (about three minutes)
+	@tools/setup.sh dev && $(PY) -m tests.simulation.money --operations 1000000
 
 kill-rounds:  ## 50 rounds of kill -9 on the real process and on PostgreSQL under load
 	@tools/setup.sh dev && $(PY) -m loadtests.kill_rounds --rounds 50

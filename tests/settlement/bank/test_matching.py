@@ -40,6 +40,11 @@ NO_ACCOUNT = replace(FITS, virtual_account="")
         (FITS, replace(ONE, names=("别的", "内蒙古草原科技有限公司")), [O.MATCHED]),
         (FITS, replace(ONE, standing=Standing.PAID), [O.ALREADY_PAID]),
         (FITS, replace(ONE, standing=Standing.LAPSED), [O.LATE]),
+        # A deal takes parts, what is too much and what is late; whose money it is stays a question.
+        (replace(FITS, amount_fen=1), replace(ONE, any_amount=True), [O.MATCHED]),
+        (replace(FITS, amount_fen=10**9, booked_at_us=InstantUs(DUE + 1)), replace(ONE, any_amount=True), [O.MATCHED]),
+        (replace(FITS, payer_name="张三"), replace(ONE, any_amount=True), [O.WRONG_PAYER]),
+        (FITS, replace(ONE, any_amount=True, standing=Standing.PAID), [O.ALREADY_PAID]),
         (
             replace(FITS, booked_at_us=InstantUs(DUE + 1), payer_name="张三", amount_fen=1),
             replace(ONE, standing=Standing.PAID),

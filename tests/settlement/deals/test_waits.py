@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,6 +11,7 @@ from settlement.deals import acts as a
 from settlement.deals import events as e
 from settlement.deals.answers import Refused
 from settlement.deals.clocks import deadline_for, remind_at, wake_at
+from settlement.deals.diagram import mermaid
 from settlement.deals.evolving import TRANSITIONS
 from settlement.deals.notices import notices_of, owners_of
 from settlement.deals.payment import Line, LineKind, Trigger
@@ -100,3 +103,7 @@ def test_escalation_goes_on_until_somebody_acts() -> None:
 def test_an_act_out_of_its_phase_is_refused_with_the_phase() -> None:
     refused = step(in_phase(Phase.SIGNING), a.HandOver(proof_ref="x", proof_digest=""), START_US, CALENDAR)
     assert isinstance(refused, Refused) and refused.data == {"phase": "signing"}
+
+
+def test_the_diagram_in_the_document_is_what_the_code_does() -> None:
+    assert mermaid() in (Path(__file__).parents[3] / "docs" / "RULES-SETTLEMENT.md").read_text(encoding="utf-8")
