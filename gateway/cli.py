@@ -12,7 +12,17 @@ from gateway import __version__
 from gateway.config import ConfigurationInvalid, read_config
 
 USAGE_ERROR: Final = 2
-_ELSEWHERE: Final = ("replay", "verify", "demo", "sandbox-bank", "probe", "pricing", "settlement")
+_ELSEWHERE: Final = (
+    "replay",
+    "verify",
+    "demo",
+    "sandbox-bank",
+    "probe",
+    "pricing",
+    "settlement",
+    "registrar-keys",
+    "reference-receiver",
+)
 """Commands that read their own arguments."""
 
 
@@ -58,6 +68,14 @@ def _run_elsewhere(command: str, arguments: list[str]) -> int:
         from gateway.pricing_command import main as pricing
 
         return pricing(arguments)
+    if command == "registrar-keys":
+        from gateway.registrar.keys_command import main as registrar_keys
+
+        return registrar_keys(arguments)
+    if command == "reference-receiver":
+        from gateway.reference_receiver.command import main as reference_receiver
+
+        return reference_receiver(arguments)
     from gateway.demo import main as demo
 
     return demo(arguments)
@@ -78,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("settlement", help="run the money's workers as a process of their own")
     commands.add_parser("sandbox-bank", help="run a sandbox bank: no real bank, no real money")
     commands.add_parser("probe", help="look at the public pages of running notices and record what was seen")
+    commands.add_parser("registrar-keys", help="list, add and retire the keys shared with an outside registrar")
+    commands.add_parser("reference-receiver", help="run a registrar's system to build and test against")
     commands.add_parser("replay", help="run recorded sessions through the rules and the journal")
     commands.add_parser("verify", help="check the whole log, or one receipt")
     from gateway import admin_command

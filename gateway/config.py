@@ -182,6 +182,38 @@ class Config(BaseModel):
         description="`ortoo serve` and `ortoo demo` start the pricing process beside the market; off: `ortoo pricing` is run by"
         " somebody else on this machine, or quotes are answered `unavailable`.",
     )
+    registrar_name: str = Field(
+        "",
+        max_length=100,
+        description="Name of the registrar (技术合同登记机构) whose desk this market has, as it stands on certificates.",
+    )
+    registrar_number_prefix: str = Field(
+        "",
+        pattern=r"^([0-9]{6})?$",
+        description="Province, city and registrar (two digits each) of the registrar's own series of registration numbers;"
+        " empty: every number is the one that the national system gave, typed in at the desk.",
+    )
+    registrar_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/[^\s?#]*)?)?$",
+        description="Where an outside registrar's system takes messages (docs/REGISTRATION.md); HTTPS, except on this machine."
+        " Empty: nothing is sent, the feed can still be pulled.",
+    )
+    registrar_keys_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None,
+        description="Keys shared with that system (`ortoo registrar-keys`), read anew for each message; empty means"
+        " `registrar-keys.json` in the data directory.",
+    )
+    registrar_ca_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None,
+        description="Certificates (PEM) that the system's own is signed by, where this machine does not trust it already.",
+    )
+    registrar_give_up_days: int = Field(
+        30,
+        ge=1,
+        le=365,
+        description="A message that was not taken for so long is a dead letter for a person to look at.",
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."
@@ -231,6 +263,11 @@ class Config(BaseModel):
     def bank_secret_path(self) -> Path:
         """Where the secret shared with the bank is kept."""
         return self.bank_secret_file or self.data_dir / "bank.secret"
+
+    @property
+    def registrar_keys_path(self) -> Path:
+        """Where the keys shared with an outside registrar are kept."""
+        return self.registrar_keys_file or self.data_dir / "registrar-keys.json"
 
     @property
     def key_file(self) -> Path:

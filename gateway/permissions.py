@@ -23,6 +23,12 @@ BIDDERS: Final[Who] = frozenset({Role.BIDDER, Role.SELLER})
 STAFF: Final[Who] = frozenset({Role.OPERATOR, Role.SUPERVISOR})
 OPERATORS: Final[Who] = frozenset({Role.OPERATOR})
 
+REGISTRARS: Final[Who] = frozenset({Role.REGISTRAR})
+DESKS: Final[Who] = frozenset({Role.REGISTRAR, *STAFF})
+"""Who sees every contract and its registration."""
+SIDES: Final[Who] = frozenset({*BIDDERS, *DESKS})
+"""Sides of a contract see their own, the desks all."""
+
 FRAME: Final = "FRAME"
 """Method of frames on the live connection; their path is the frame's type."""
 READING: Final = frozenset({"GET", "HEAD", FRAME})
@@ -464,8 +470,41 @@ _PRICING: Final = (
     Door("GET", "/desk/surveillance/{id}", STAFF),
     Door("POST", "/desk/surveillance/{id}", STAFF),
 )
+_REGISTRATIONS: Final = (
+    Door("POST", "/api/v1/registrar/answers", frozenset(), signed=True),
+    Door("GET", "/api/v1/registrar/feed", frozenset(), signed=True),
+    Door("GET", "/api/v1/registration-schema", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/me/registrations", BIDDERS, Scope.READ),
+    Door("GET", "/api/v1/registrations/{id}", SIDES, Scope.READ),
+    Door("GET", "/api/v1/registrations/{id}/package", SIDES, Scope.READ),
+    Door("POST", "/api/v1/registrations/{id}/answers", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/registrations/{id}/submit", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/registrations/{id}/objection", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/registrations/{id}/acts", REGISTRARS, Scope.DESK),
+    Door("GET", "/api/v1/contracts/{id}", SIDES, Scope.READ),
+    Door("GET", "/api/v1/desk/registrations", DESKS, Scope.DESK),
+    Door("GET", "/api/v1/desk/registrar-feed", DESKS, Scope.DESK),
+    Door("POST", "/api/v1/desk/registrar-feed/{message}/requeue", frozenset({*REGISTRARS, *OPERATORS}), Scope.DESK),
+    Door("GET", "/me/registrations", BIDDERS),
+    Door("GET", "/registrations/{id}", BIDDERS),
+    Door("POST", "/registrations/{id}", BIDDERS),
+    Door("GET", "/registrations/{id}/package.json", SIDES),
+    Door("GET", "/registrations/{id}/form.xlsx", SIDES),
+    Door("GET", "/registrations/{id}/form.pdf", SIDES),
+    Door("GET", "/registrations/{id}/certificate.pdf", SIDES),
+    Door("GET", "/contracts/{id}", SIDES),
+    Door("GET", "/contracts/{id}/contract.docx", SIDES),
+    Door("GET", "/contracts/{id}/contract.pdf", SIDES),
+    Door("GET", "/verify/registration/{number}/{check}", ANYONE),
+    Door("GET", "/desk/registrations", DESKS),
+    Door("GET", "/desk/registrations/{id}", DESKS),
+    Door("POST", "/desk/registrations/{id}", REGISTRARS),
+    Door("GET", "/desk/registrar-feed", DESKS),
+    Door("POST", "/desk/registrar-feed", frozenset({*REGISTRARS, *OPERATORS})),
+)
 
 ROWS: Final = (
+    *_REGISTRATIONS,
     *_DEALS,
     *_PRICING,
     *_EVIDENCE,

@@ -80,6 +80,13 @@ from gateway.notices.objectors import Objectors
 from gateway.notices.telling import Telling as NoticeTelling
 from gateway.pricing.beside import Pricing, pricing_beside
 from gateway.probing.child import probing
+from gateway.registrations.gathering import Gathering
+from gateway.registrations.registering import (
+    add_registration_gauges,
+    build_registering,
+    drafter_of,
+    registering_work,
+)
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
@@ -241,7 +248,9 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
     search_feed = SearchFeed(pool, loaders, [saved_searches.indexed])
     parties = Parties(pool, digest_key(key), engine.clock.now_us)
+    achievements = Achievements(pool, engine.clock.now_us, [search_feed.achievement])
     settling = build_settling(pool, config, lambda: calendar, engine.clock.now_us, partial(_verified_account, parties))
+    registering = build_registering(pool, config, settling, lambda: calendar, engine.clock.now_us)
     services = Services(
         config=config,
         pool=pool,
@@ -265,7 +274,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         admissions=Admissions(pool),
         officer_keys=OfficerKeys(pool, engine.clock.now_us),
         drafts=Drafts(pool),
-        achievements=Achievements(pool, engine.clock.now_us, [search_feed.achievement]),
+        achievements=achievements,
         search=Search(pool),
         search_feed=search_feed,
         saved_searches=saved_searches,
@@ -283,6 +292,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         ),
         live=live,
         settling=settling,
+        registering=registering,
         banking=build_banking(pool, config, settling, engine.clock.now_us),
         typesetter=Typesetter(on_set=metrics.document),
         pricing=Pricing(PricingClient(config.data_dir), PricingStore(pool), dsn),
@@ -293,6 +303,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     )
     _add_gauges(services)
     add_money_gauges(metrics, services.settling.counted)
+    stack.push_async_callback(registering.close)
+    add_registration_gauges(metrics, registering.counted, engine.clock.now_us)
     stack.push_async_callback(services.banking.close)
     add_bank_gauges(metrics, services.banking.counted)
     for work in (
@@ -325,12 +337,20 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     engine.listings.subscribe(services.settling.deal_following.notice)
     engine.notices.subscribe(services.settling.deal_following.notice)
     engine.subscribe(services.settling.deal_following.notice)
+    gathering = Gathering(pool, parties, achievements, registering.contracts)
     working = Working(
-        services.settling.deals, sign=signer_of(key), origin=config.market_name, tell_listing=deal_telling_of(engine)
+        services.settling.deals,
+        sign=signer_of(key),
+        origin=config.market_name,
+        tell_listing=deal_telling_of(engine),
+        draft=drafter_of(gathering, registering.contracts),
     )
     keep_at(stack, working.run)
     keep_at(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
-    for work_of_money in settling_work(services.settling, here=config.settlement_here):
+    for work_of_money in (
+        *settling_work(services.settling, here=config.settlement_here),
+        *registering_work(registering, here=config.settlement_here),
+    ):
         keep_at(stack, work_of_money)
     return services
 

@@ -44,6 +44,7 @@ from gateway.live.edge import LiveEdge
 from gateway.notices.ladders import Ladders
 from gateway.notices.objectors import Objectors
 from gateway.pricing.beside import Pricing
+from gateway.registrations.registering import Registering
 from gateway.settling import Settling
 
 
@@ -95,6 +96,8 @@ class Services:
     """All live connections; also keeps the bid budgets of accounts."""
     settling: Settling
     """Ledger, deposits and payouts."""
+    registering: Registering
+    """Contracts, registrations, the feed to an outside registrar."""
     banking: Banking
     """What the bank tells, and how payments reach it."""
     typesetter: Typesetter

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
+from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.codes.calendar_data import CalendarInvalid, load_calendar
 from engine.catalogue.parties.store import Parties
 from engine.values import PartyId
@@ -24,6 +25,8 @@ from gateway.config import Config, ConfigurationInvalid, read_config
 from gateway.database import open_pool
 from gateway.deals.telling import signer_of
 from gateway.http.logs import set_up_logs
+from gateway.registrations.gathering import Gathering
+from gateway.registrations.registering import build_registering, drafter_of, registering_work
 from gateway.settling import Work, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
 from gateway.working import keep_at
@@ -68,8 +71,21 @@ async def _run(config: Config) -> None:
         settling = build_settling(pool, config, lambda: calendar, _now_us, partial(_verified_account, parties))
         banking = build_banking(pool, config, settling, _now_us)
         stack.push_async_callback(banking.close)
-        working = Working(settling.deals, sign=signer_of(key), origin=config.market_name)
-        works: list[Work] = [working.run, partial(act_for_ever, banking), *settling_work(settling)]
+        registering = build_registering(pool, config, settling, lambda: calendar, _now_us)
+        stack.push_async_callback(registering.close)
+        gathering = Gathering(pool, parties, Achievements(pool, _now_us, []), registering.contracts)
+        working = Working(
+            settling.deals,
+            sign=signer_of(key),
+            origin=config.market_name,
+            draft=drafter_of(gathering, registering.contracts),
+        )
+        works: list[Work] = [
+            working.run,
+            partial(act_for_ever, banking),
+            *settling_work(settling),
+            *registering_work(registering),
+        ]
         for work in works:
             keep_at(stack, work)
         print("settlement works", flush=True)

@@ -31,6 +31,13 @@ class Role(StrEnum):
     SELLER = "seller"
     OPERATOR = "operator"
     SUPERVISOR = "supervisor"
+    REGISTRAR = "registrar"
+    """登记员: recognises and registers technology contracts; sees contracts and their parties, nothing of bidding."""
+
+    @property
+    def trades(self) -> bool:
+        """May buy and sell; nobody of the market's or a registrar's staff does."""
+        return self in (Role.BIDDER, Role.SELLER)
 
     @property
     def is_staff(self) -> bool:

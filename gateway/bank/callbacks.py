@@ -68,6 +68,8 @@ async def take_callback(request: web.Request) -> web.StreamResponse:
     budget, now_us = banking.budgets.of(network_of(request)), services.now_us
     if not budget.take(now_us):
         raise Refused(Code.RATE_LIMITED, retry_after_ms=budget.pause_us(now_us) // 1_000 + 1)
+    if (request.content_length or 0) > BODY_MAX:
+        raise Refused(Code.TOO_LARGE, limit_bytes=BODY_MAX)
     body = await request.read()
     if len(body) > BODY_MAX:
         raise Refused(Code.TOO_LARGE, limit_bytes=BODY_MAX)

@@ -15,6 +15,7 @@ from gateway.http.openapi import document
 from gateway.live import fallback
 from gateway.pages import add_pages, render_error
 from gateway.permissions import DoorsUnsound, find_door
+from gateway.registrar.doors import pull, take_answer
 from gateway.services import SERVICES, Services
 
 KEEPALIVE_S: Final = 75.0
@@ -38,6 +39,8 @@ def build_app(services: Services) -> web.Application:
     app.router.add_get("/metrics", health.metrics)
     app.router.add_get("/live", live, allow_head=False)
     app.router.add_post("/api/v1/bank/callbacks", take_callback)
+    app.router.add_post("/api/v1/registrar/answers", take_answer)
+    app.router.add_get("/api/v1/registrar/feed", pull, allow_head=False)
     app[RENDER_ERROR] = render_error
     add_pages(app)
     check_doors(app)

@@ -73,6 +73,9 @@ class Metrics:
         self.evidence_files = Counter(
             "ortoo_evidence_files", "Evidence files by what became of them.", ["outcome"], registry=registry
         )
+        self.registrar_answers = Counter(
+            "ortoo_registrar_answers", "Answers of an outside registrar by outcome.", ["outcome"], registry=registry
+        )
         self.logins = Counter("ortoo_logins", "Logins by outcome.", ["outcome"], registry=registry)
         self.loop_lag_seconds = Histogram(
             "ortoo_event_loop_lag_seconds", "How late the event loop wakes up.", buckets=SECONDS, registry=registry

@@ -48,6 +48,8 @@ _DESCRIPTIONS: Final = {
     "file": "Id of the file.",
     "day": "Day, Chinese time.",
     "order": "Id of the order to the bank.",
+    "message": "Id of the message.",
+    "deal": "Id of the deal.",
 }
 
 

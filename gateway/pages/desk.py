@@ -181,7 +181,7 @@ async def _command(services: Services, act: str, reason: str, form: Any) -> c.Co
             return c.WithdrawLot(reason=reason)
         case "admit":
             account = await services.accounts.by_login(str(form.get("login", "")))
-            if account is None or account.role.is_staff:
+            if account is None or not account.role.trades:
                 raise Refused(Code.MALFORMED, fields="login")
             return c.AdmitBidder(bidder_id=account.party)
         case _:

@@ -19,7 +19,6 @@ from engine.canonical import canonical_bytes
 from settlement.contracts.drafting import Draft, draft
 from settlement.contracts.facts import NAME_MAX, ContractFacts
 
-TEXT_TAG: Final = b"ortoo-contract-text-1\0"
 REASON_MAX: Final = 2_000
 VERSIONS_MAX: Final = 100
 
@@ -167,15 +166,23 @@ class Contract(Struct, frozen=True, kw_only=True):
         )
 
 
-def text_digest(made: Draft) -> str:
-    """Return the digest of a contract's text: title, clauses, and who signs."""
-    statement = {
+def text_statement(made: Draft) -> dict[str, Any]:
+    """Return a contract's text as plain values: title, clauses, and who signs. Its canonical bytes are what both sides sign."""
+    return {
+        "kind": "ortoo.contract-text",
+        "v": 1,
+        "contract": made.facts.contract_id,
+        "deal": made.facts.deal,
         "title": made.title,
         "seller": made.facts.seller.name,
         "buyer": made.facts.buyer.name,
         "clauses": [[clause.id, clause.zh, clause.text] for clause in made.clauses],
     }
-    return sha256(TEXT_TAG + canonical_bytes(statement)).hexdigest()
+
+
+def text_digest(made: Draft) -> str:
+    """Return the SHA-256 of a contract's text, hexadecimal."""
+    return sha256(canonical_bytes(text_statement(made))).hexdigest()
 
 
 def decide(contract: Contract | None, act: Act) -> tuple[Event, ...] | NotDone:

@@ -69,3 +69,22 @@ SELECT id, seq, state, number, total_fen, technical_fen, due_at_us, body, digest
 -- name: documents_for_checking
 -- Documents whose bytes are not those that were kept.
 SELECT registration, kind, revision FROM registration_document WHERE digest <> sha256(body) LIMIT 100;
+
+-- name: to_sign
+-- Deals both sides have signed, whose contract does not say so yet.
+SELECT d.id FROM deal d JOIN contract c ON c.deal = d.id WHERE c.state = 'draft'
+    AND d.phase IN ('paying', 'certifying', 'delivering', 'accepting', 'releasing', 'registering', 'distributing', 'performing', 'disputed', 'archived')
+ORDER BY d.id LIMIT $1;
+
+-- name: to_open
+SELECT d.id FROM deal d JOIN contract c ON c.deal = d.id WHERE c.state = 'signed'
+    AND d.phase NOT IN ('defaulted', 'rescinded') AND NOT EXISTS (SELECT FROM registration r WHERE r.deal = d.id)
+ORDER BY d.id LIMIT $1;
+
+-- name: to_end
+SELECT d.id FROM deal d JOIN contract c ON c.deal = d.id WHERE c.state = 'signed' AND d.phase IN ('defaulted', 'rescinded')
+ORDER BY d.id LIMIT $1;
+
+-- name: to_number
+SELECT d.id FROM deal d JOIN registration r ON r.deal = d.id WHERE d.phase = 'registering' AND r.number IS NOT NULL
+ORDER BY d.id LIMIT $1;

@@ -82,7 +82,7 @@ async def admit(call: Call, wish: AdmitWish) -> CommandView:
     """Give a party its bidder code."""
     party_id = PartyId(wish.party)
     account = (await call.services.accounts.by_ids([party_id])).get(party_id)
-    if account is None or account.role.is_staff:
+    if account is None or not account.role.trades:
         raise Refused(Code.MALFORMED, fields="party")
     view = await _act(call, wish, c.AdmitBidder(bidder_id=party_id), "lot.admit")
     await call.services.admissions.close(call.lot_id, party_id)

@@ -21,6 +21,7 @@ from gateway.http.api.format_endpoints import FORMAT_ENDPOINTS
 from gateway.http.api.listing_endpoints import LISTING_ENDPOINTS
 from gateway.http.api.notice_endpoints import NOTICE_ENDPOINTS
 from gateway.http.api.pricing import PRICING_ENDPOINTS
+from gateway.http.api.registration_endpoints import REGISTRATION_ENDPOINTS
 
 _ASKED: Final = (Reject.COMMAND_ID_REUSED, Reject.IN_DOUBT, Reject.BUSY)
 _LOT: Final = (Reject.NO_SUCH_LOT, Reject.LOT_UNREADABLE)
@@ -55,6 +56,7 @@ ENDPOINTS: Final = (
     ),
     *FORMAT_ENDPOINTS,
     *NOTICE_ENDPOINTS,
+    *REGISTRATION_ENDPOINTS,
     Endpoint("GET", f"{V1}/me/party", "The party for which the account acts", parties.own, parties.OwnPartyView),
     Endpoint(
         "POST", f"{V1}/me/party", "Register or change a party", parties.register, parties.OwnPartyView, parties.PartyWish,

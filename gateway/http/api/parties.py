@@ -309,7 +309,7 @@ async def name_agent(call: Call, wish: AgentWish) -> OwnPartyView:
     if not caller.may_as(MemberRole.APPROVER):
         raise Refused(Code.FORBIDDEN)
     agent = await services.accounts.by_login(wish.login)
-    if agent is None or agent.role.is_staff or agent.party == caller.party_id:
+    if agent is None or not agent.role.trades or agent.party == caller.party_id:
         raise Refused(Code.MALFORMED, fields="login")
     if await services.parties.read(caller.party_id) is None:
         raise Refused(Code.PARTY_NOT_VERIFIED)

@@ -22,7 +22,7 @@ MESSAGE_SCHEMA: Final = "ortoo-registrar-message-1"
 PAGE_MAX: Final = 200
 LEASE_US: Final = 60_000_000
 """A message that is being sent is sent again by another worker after this long: longer than any call."""
-FIRST_PAUSE_US: Final = 2_000_000
+FIRST_PAUSE_US: Final = 500_000
 PAUSE_MAX_US: Final = 900_000_000
 """A quarter of an hour: a receiver that comes back is served soon, however long it was away."""
 PROBLEM_MAX: Final = 300
@@ -112,7 +112,7 @@ async def enqueue(
 
 
 def pause_us(attempt: int, spread_ppm: int) -> int:
-    """Return how long to wait after a failed attempt: doubling from two seconds up to a quarter of an hour, spread by ± 25 %.
+    """Return how long to wait after a failed attempt: doubling from half a second up to a quarter of an hour, spread by ± 25 %.
 
     Args:
         attempt: Counted from 1.

@@ -1,0 +1,1 @@
+"""Contracts and registrations for people and programs: gathering facts, carrying deals on, acting, documents."""
