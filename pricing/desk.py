@@ -54,13 +54,14 @@ class PricingDesk:
         self._fit: Fit | None = None
         self._head = 0
         self._snapshot = b""
+        self._tried: int | None = None
 
     async def open(self) -> None:
         """Take the model in use up to the head of the observations; fit a first one where there is none."""
         async with self._turn:
             fit = await self.store.champion()
             if fit is None or fit.code != code_hash():
-                await self._fit_anew()
+                await self._fit_anew((await self.store.head())[0])
                 return
             head, snapshot = await self.store.head()
             market = await self._rebuilt(fit, head)
@@ -142,6 +143,10 @@ class PricingDesk:
                 if line is not None:
                     await self.store.add_outcome(line)
                 self._head, self._snapshot = one.seq, await self.store.digest_at(one.seq)
+                if self._is_due():
+                    await self._fit_anew(self._head)
+                    assert self._market is not None and self._fit is not None, "there was a model"
+                    market, fit = self._market, self._fit
             await self._watch()
 
     async def _watch(self) -> None:
@@ -172,18 +177,24 @@ class PricingDesk:
             fit = self._fit
             assert fit is not None, "the desk is open"
             old = self._now_us() - fit.fitted_at_us > REFIT_DAY_US and self._head > fit.head
-            edits = len(await self.store.edits())
-            if old or self._head - fit.head >= REFIT_AFTER or edits != fit.edits:
+            if old or len(await self.store.edits()) != fit.edits:
                 async with self._turn:
-                    await self._fit_anew()
+                    await self._fit_anew(self._head)
             await asyncio.sleep(REFIT_CHECK_S)
 
-    async def _fit_anew(self) -> None:
-        head, snapshot = await self.store.head()
+    def _is_due(self) -> bool:
+        """A model of few deals is fitted again after each quarter more, a large one after twenty: units and groups are those of a fit."""
+        assert self._fit is not None, "the desk is open"
+        tried = self._tried if self._tried is not None else self._fit.head
+        return self._head - tried >= min(REFIT_AFTER, max(tried // 4, 1))
+
+    async def _fit_anew(self, head: int) -> None:
+        snapshot = await self.store.digest_at(head)
         priors, edits = await self.store.priors()
         observed = [one async for one in self.store.observations(0, head)]
         seed = int.from_bytes(sha256(snapshot + code_hash().encode()).digest()[:8], "big") >> 1
         market = await self._work(Market, observed, priors, seed)
+        self._tried = head
         verdict = await self._verdict(market)
         fit = await self.store.record_fit(
             head=head, edits=edits, code=code_hash(), seed=seed, metrics=verdict.metrics, champion=verdict.promote,

@@ -21,8 +21,9 @@ Money = Callable[[int], str]
 
 def _svg(height: float, label: str, body: Sequence[str]) -> Markup:
     inside = "".join(body)
+    shape = f'viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(label)}"'
     return Markup(  # noqa: S704  # every text in it was escaped by _text
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(label)}">{inside}</svg>'
+        f'<div class="chart-box" tabindex="0"><svg class="chart" {shape}>{inside}</svg></div>'
     )
 
 

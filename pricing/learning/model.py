@@ -28,6 +28,8 @@ NEIGHBOURS: Final = 400
 """So many deals are weighed for one quote; a market with more is looked at around the lot."""
 FITTED_MAX: Final = 400
 """Parameters are fitted on so many deals at most."""
+UNSOLD_MAX: Final = 1_000
+"""In a market with more deals than one neighbourhood the newest unsold lots speak; each takes a look around of its own."""
 FOREST_MAX: Final = 3_000
 CALIBRATION_MAX: Final = 300
 INFLUENCE_MAX: Final = 0.25
@@ -140,6 +142,8 @@ class Model:
         places = np.flatnonzero(self.deals.unsold)
         if not len(places):
             return
+        if self._known is None:
+            places = places[-UNSOLD_MAX:]
         noise = unpack(self.shape, self.theta).noise
         for chunk in np.array_split(places, math.ceil(len(places) / 2_000)):
             mean, sd = self._process(self.rows.take(chunk))
@@ -420,7 +424,7 @@ class Model:
                 scale = np.maximum(spread / unpack(self.shape, self.theta).noise, 1.0)
             else:
                 score = float(abs(y[0] - mean[0]) / sd[0])
-                strange = score > SUSPECT_Z and self.used.sum() >= DEALS_MIN
+                strange = bool(score > SUSPECT_Z and self.used.sum() >= DEALS_MIN)
                 if not strange:
                     self._adapt(score)
             self.deals, self.rows = joined(self.deals, deal), self.rows.joined(rows)

@@ -146,7 +146,7 @@ async def test_an_operators_change_of_a_table_changes_quotes_from_the_next_fit_a
             NOW_US,
         )
     assert (await desk.preview(WISH)).range == before.range
-    await desk._fit_anew()
+    await desk._fit_anew(0)
     after = await desk.preview(WISH)
     assert after.approaches[1].p50_fen == pytest.approx(before.approaches[1].p50_fen / 2, rel=1e-6)
     assert any(one.source == "本市场成交" for one in after.approaches[1].inputs)
