@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import combinations
 from typing import Final, NamedTuple
 
@@ -89,7 +90,7 @@ def _ranked(
     return Rings(float(average_precision_score(truth, score)), float(roc_auc_score(truth, score)), false_share)
 
 
-def _by_count(rows: list[tuple[list[int], Array, float]]) -> object:
+def _by_count(rows: list[tuple[list[int], Array, float]]) -> Callable[[int], float]:
     groups: dict[int, list[float]] = defaultdict(list)
     for order, _, price in rows:
         if len(order) > 1:
