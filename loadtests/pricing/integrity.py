@@ -82,8 +82,8 @@ def _ranked(
     lift = -np.log(np.maximum(together, 1e-300))
     # A mate never challenges his mate: the lower of the two stands low, and prices are low where both are there.
     gap = np.array([_z(close[p], 1 / 3, 0.236) for p in pairs])
-    residual = np.array([_z(low[p], 0.0, 0.35) for p in pairs])
-    score = _norm(lift) - 1.2 * gap - residual
+    below = np.array([_z(low[p], 0.0, 0.35) for p in pairs])
+    score = _norm(lift) - 1.2 * gap - below
     truth = np.array([p[0] in ring and p[1] in ring and ring[p[0]] == ring[p[1]] for p in pairs])
     listed = np.array(discoveries([float(p) for p in together]))
     false_share = float((listed & ~truth).sum() / listed.sum()) if listed.any() else 0.0
