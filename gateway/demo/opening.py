@@ -22,6 +22,7 @@ from gateway.config import ConfigurationInvalid, read_config
 from gateway.demo.bank import account_numbers, sandbox_bank
 from gateway.demo.fair import PARTIES, open_fair
 from gateway.demo.lots import LOTS
+from gateway.demo.notices import publish_notices
 from gateway.demo.recorded import bidders_recorded
 from gateway.demo.session import LIVE_NAME, fill_market, play_for_ever
 from gateway.errors import Refused
@@ -89,6 +90,7 @@ async def _open(http_port: int | None) -> None:
         parties = [account.party for account in recorded]
         bank = account_numbers([login for login, _, role in VISITORS if role is Role.BIDDER])
         accounts = await open_fair(services, accounts, bank)
+        await publish_notices(services, accounts["seller"])
         await fill_market(services, accounts["seller"].party, parties)
         if own_bank:
             names = {number: PARTIES[login].name_zh for login, number in bank.items()}
@@ -156,6 +158,8 @@ def _welcome(services: Services, password: str) -> None:
 
     大厅        Hall           {address}/
     实时竞价    Live session   {address}/lots/{current_live(services)}/room
+    公示栏      Board          {address}/board
+    大屏        Wall           {address}/wall
     操作台      Desk           {address}/desk
     沙箱银行    Sandbox bank   {config.bank_url}/
 
