@@ -34,7 +34,7 @@ class Board:
         await self.hold.wait()
         return Rendered(body=f"{self.made}".encode() * 2_000, content_type="text/html")
 
-    async def get(self, key: str = "zh /board", make: Any = None, moment: int = 0, **headers: str) -> Any:
+    async def get(self, key: str = "zh /board", make: Any = None, moment: int = 0, **headers: Any) -> Any:
         request = make_mocked_request("GET", "/board", headers=headers)
         return await self.answers.answer(request, key, make or self._make, moment=moment)
 
@@ -111,6 +111,7 @@ async def test_no_more_answers_are_kept_than_the_bound() -> None:
 async def test_who_has_it_gets_only_the_news_that_it_is_the_same(given: str, status: int) -> None:
     board = Board()
     etag = (await board.get()).headers["ETag"]
-    answer = await board.get(**{"If-None-Match": given.format(etag=etag)})
+    conditions: dict[str, Any] = {"If-None-Match": given.format(etag=etag)}
+    answer = await board.get(**conditions)
     assert answer.status == status
     assert answer.headers["ETag"] == etag
