@@ -189,6 +189,7 @@ async def _step_page(
         modes=[mode.value for mode in version.record.modes] if version and version.record.modes else ["TRANSFER", "PLAIN"],
         ties=[kind.value for kind in steps.TIES], completers=completers_of(version.record) if version else (),
         files=await services.attachments.of_subject(FILES_OF_NOTICE.format(draft.listing)), price_words=words,
+        limit_mb=services.config.attachment_bytes_max // 1_000_000,
     )  # fmt: skip
 
 
@@ -260,6 +261,7 @@ async def _one_page(
     return page(
         request, "notice_console/one.html", 200 if problem is None else 409, state=state, content=state.content,
         public=public_notice(state, InstantUs(services.now_us)), problem=problem, typed=typed, bodies=bodies,
+        approved={one.body: one for one in state.approvals},
         names=await names_of(services, people), may_approve=caller.may_as(MemberRole.APPROVER),
         me=caller.login_id, ties=[kind.value for kind in steps.TIES],
         command_id=typed.get("command_id") or str(uuid.uuid4()), now_us=services.now_us,

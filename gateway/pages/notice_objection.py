@@ -140,7 +140,7 @@ async def _one_page(request: web.Request, one: Objector, problem: Problem | None
         request, "notice_objection/one.html", 200 if problem is None else _status(problem), one=one, state=state,
         filed=objecting.filed_as(state, one.objection_id), files=await objecting.evidence_of(services, one.objection_id),
         problem=problem, ask=ask, key=request.query.get("key", ""), address=_address(request, one),
-        shown_title=state.versions[-1].content,
+        shown_title=state.versions[-1].content, limit_mb=services.config.attachment_bytes_max // 1_000_000,
     )  # fmt: skip
 
 

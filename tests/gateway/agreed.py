@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -140,7 +141,7 @@ async def put_file(person: Person, path: str, name: str, body: bytes) -> tuple[i
     headers = {**person.headers, **_headers(person), "Accept": "text/html"}
     form = aiohttp.FormData()
     form.add_field("csrf", headers.pop("X-CSRF-Token"))
-    form.add_field("file", body, filename=name, content_type="application/octet-stream")
+    form.add_field("file", io.BytesIO(body), filename=name, content_type="application/octet-stream")
     async with person.http.post(person.base + path, data=form, headers=headers, allow_redirects=False) as response:
         return response.status, await response.text(), response.headers.get("Location", "")
 

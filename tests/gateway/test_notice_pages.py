@@ -202,7 +202,7 @@ async def test_hostile_uploads_are_refused_kindly_and_leave_nothing(agreed: Agre
     files, _, key = place.partition("?")
     upload = f"{files}/files?{key}"
     for name, body, why in (
-        ("page.html", b"<html><script>", "类型"),
+        ("page.html", b"<html><script>", "不"),
         ("bild.png", PDF, "不符"),
         ("leer.pdf", b"", "空"),
         ("..", PDF, ""),
