@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from engine.journal.codec import UnknownEvent, decode_event, encode_event
-from engine.journal.digests import chain_digest, content_digest, first_digest, header_of
+from engine.journal.digests import chain_digest, content_digest, first_digest
+from engine.layout.reference import header_of
 from engine.rules.publicity.events import NOTICE_WIRE_NAMES
 from tests.engine.rules.publicity.samples import samples
 
