@@ -155,10 +155,16 @@ def _line(record: Record, event: Any, *, reserve: bool = True) -> dict[str, Any]
 
 
 def _terms_without_secrets(event: Any, *, reserve: bool) -> dict[str, Any]:
-    """Return the event without the seed of bidder codes, which would tell whose they are, and without a secret reserve."""
+    """Return the event without the seed of bidder codes, which would tell whose they are, and without a secret reserve.
+
+    Of a listing's terms only the seller sees the record; what a buyer could read of them is in the pages as they were shown.
+    """
     plain = _plain(event)
-    plain["terms"].pop("code_seed", None)
     plain.pop("play", None)  # a secret floor, and who holds a right of priority
+    if not reserve and not isinstance(event, a.LotPublished | a.SessionPublished):
+        del plain["terms"]
+        return plain
+    plain["terms"].pop("code_seed", None)
     kept = plain["terms"].get("reserve")
     if kept is not None and not reserve and not kept["public"]:
         plain["terms"]["reserve"] = None
