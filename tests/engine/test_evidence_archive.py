@@ -21,7 +21,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.canonical import canonical_bytes
-from engine.evidence.archive import ArchiveWriter, Manifest, StreamHead
+from engine.evidence.archive import BLOCK, ArchiveWriter, Manifest, StreamHead
 from engine.evidence.archive_checking import check_archive
 from gateway.verify_command import main as verify
 from settlement.evidence import Kind, history_problem, ledger_problem, settlement_findings
@@ -94,6 +94,15 @@ def test_without_a_key_of_ones_own_the_answer_says_that_it_proves_less() -> None
 def test_one_changed_byte_in_a_member_is_found_and_the_member_named(name: str, tmp_path: Path) -> None:
     verdict = check_archive(rewritten(SUPERVISOR, tmp_path / "changed.zip", {name: flipped}), PUBLIC)
     assert verdict.findings[0].place == ("manifest.json" if name == "manifest.sig" else name)
+
+
+@pytest.mark.parametrize("length", [0, BLOCK])
+def test_a_member_cut_off_between_its_blocks_is_named(length: int, tmp_path: Path) -> None:
+    assert len(members(SUPERVISOR)["evidence.pdf"]) > BLOCK
+    verdict = check_archive(
+        rewritten(SUPERVISOR, tmp_path / "cut.zip", {"evidence.pdf": lambda data: data[:length]}), PUBLIC
+    )
+    assert (verdict.findings[0].place, verdict.findings[0].problem[:11]) == ("evidence.pdf", "was changed")
 
 
 def test_a_changed_line_of_a_stream_is_named_by_its_number_and_byte(tmp_path: Path) -> None:
