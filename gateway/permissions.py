@@ -95,6 +95,7 @@ _FORMATS: Final = (
     Door("POST", "/api/v1/lots/{lot}/refusals", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/exclusions", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/extension", OPERATORS, Scope.DESK),
+    Door("GET", "/me/opening-key", MEMBERS),
     Door("GET", "/api/v1/me/officer-key", MEMBERS, Scope.READ),
     Door("PUT", "/api/v1/me/officer-key", MEMBERS),
 )

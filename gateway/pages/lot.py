@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from engine.rules.auction.commands import AdmitBidder, PlaceBid
+from engine.rules.auction.formats.terms import Ascending
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Admission
 from engine.rules.rejections import Reject
@@ -17,6 +18,7 @@ from gateway.accounts.model import Caller
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER
 from gateway.http.commands import ask, find_lot, take_bid
+from gateway.pages.format_words import format_sentences
 from gateway.pages.i18n import language_of
 from gateway.pages.plain_words import increment_words, sentences
 from gateway.pages.rendering import page, see_other
@@ -45,7 +47,9 @@ async def lot_context(request: web.Request, services: Services, caller: Caller, 
         "lot": public_lot(state),
         "subject": state.subject,
         "terms": state.terms,
-        "rules": sentences(state.terms, language),
+        "rules": sentences(state.terms, language)
+        if state.play is None
+        else [*_open_terms(state, language), *format_sentences(state.terms, state.play.terms, language)],
         "increment": increment_words(state.terms, language),
         "rows": list(reversed(await history(services, state.lot_id))),
         "you": own,
@@ -54,6 +58,12 @@ async def lot_context(request: web.Request, services: Services, caller: Caller, 
         "now_us": services.now_us,
         "command_id": str(uuid.uuid4()),
     }
+
+
+def _open_terms(state: LotState, language: str) -> list[str]:
+    """Return the sentences of an ascending session that has rights of priority or further rounds; none for other formats."""
+    ascending = state.play is not None and isinstance(state.play.terms.format, Ascending)
+    return sentences(state.terms, language)[:-2] if ascending else []
 
 
 async def history(services: Services, lot_id: LotId) -> list[HistoryRow]:

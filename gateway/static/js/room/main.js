@@ -3,6 +3,8 @@
 import { render } from "../../vendor/lit-html/lit-html.js";
 import { inChinese, inEnglish, money, parseAmount } from "../lib/money.js";
 import { translator, when } from "../lib/texts.js";
+import { isPossible } from "../lib/envelope.js";
+import { formatActs } from "./acts.js";
 import { Announcer } from "./announce.js";
 import { connect, liveUrls } from "./socket.js";
 import { roomFromPage } from "./state.js";
@@ -72,6 +74,19 @@ const act = {
   },
 };
 
+const formats = formatActs({
+  page, t, draft, csrf: root.dataset.csrf, room: () => session.rooms.get(page.lot),
+  say: (said) => {
+    local = said;
+    announcer.now(said.text, performance.now());
+    schedule();
+  },
+  done: () => live.refresh(page.lot),
+  refusal,
+});
+Object.assign(act, formats);
+page.can_seal = isPossible();
+
 function clear(id, key, into) {
   const field = document.getElementById(id);
   if (field) field.value = "";
@@ -140,6 +155,7 @@ function clockOf(room, nowMs) {
     lot.phase === "scheduled" ? ["room.until_open", lot.opens_at_us]
     : lot.phase === "open" && lot.free_ends_at_us ? ["room.until_free_end", lot.free_ends_at_us]
     : lot.phase === "open" || lot.phase === "limited" ? ["room.until_close", lot.closes_at_us]
+    : ["sealing", "best_bid", "priority"].includes(lot.phase) ? [`room.until.${lot.phase}`, lot.closes_at_us]
     : ["", null];
   const { level, errorMs } = session.clock.quality();
   const quality = level === "none" ? t("clock.quality.none") : t(`clock.quality.${level}`, { error: Math.max(1, Math.round(errorMs)) });
@@ -174,7 +190,7 @@ function draw() {
   tell(room, clock, nowMs);
   if (notice && nowMs > notice.until_ms) notice = null;
   const receipts = session.receipts.filter((one) => one.lot === page.lot);
-  const see = { t, room, page, clock, link: linkOf(), draft, answer: answer(), receipts, act, busy: busy(), announce: notice?.text ?? null };
+  const see = { t, room, page, clock, link: linkOf(), draft, answer: answer(), receipts, act, busy: busy() || formats.busy(), serverUs: session.clock.serverUs(nowMs), announce: notice?.text ?? null };
   root.classList.toggle("room--watch", room.you === null);
   render(roomView(see), root);
   before = { lot: room.live, leading: room.you?.leading ?? false, receipt: session.receipts.at(-1) };

@@ -3,6 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { money, plain } from "../lib/money.js";
 import { countdown, when } from "../lib/texts.js";
+import { formatBid, formatNow, isOtherFormat } from "./formats.js";
 
 const QUICK_STEPS = [0, 1, 4];
 const ROWS_SHOWN = 120;
@@ -26,9 +27,10 @@ function nowView(see) {
       <span class="phase phase--${live.phase}">${t(`phase.${live.phase}`)}</span>
       <span class="link link--${see.link.up ? "up" : "down"}">${see.link.text}</span>
     </div>
-    <p class="panel__label">${live.price === null ? t("room.start_price") : t("room.price")}</p>
+    ${isOtherFormat(live) ? formatNow(see) : nothing}
+    ${takesOpenBids(live) ? html`<p class="panel__label">${live.price === null ? t("room.start_price") : t("room.price")}</p>
     <p class="price price--huge" data-price>${money(live.price ?? page.start_price, page.currency)}</p>
-    ${standingView(see, you, live)} ${clockView(see)}
+    ${standingView(see, you, live)}` : ownCodeView(see, you, live)} ${clockView(see)}
     ${see.announce ? html`<p class="announce">${see.announce}</p>` : nothing}
     <ul class="meta">
       <li>${t("room.bids_count", { count: live.bids })}</li>
@@ -38,6 +40,16 @@ function nowView(see) {
       ${live.reserve === "none" ? nothing : html`<li>${reserveText(see, live)}</li>`}
     </ul>
   `;
+}
+
+function takesOpenBids(live) {
+  return !isOtherFormat(live) || live.play.format === "ascending";
+}
+
+function ownCodeView({ t }, you, live) {
+  if (you === null) return nothing;
+  const won = live.winner_code === you.code || live.play.shares?.some((share) => share.code === you.code);
+  return html`<p class="standing ${won ? "standing--lead" : ""}">${won ? `★ ${t("room.you_won")}` : ""}<span class="standing__code">${t("room.your_code")} <strong class="code">${you.code}</strong></span></p>`;
 }
 
 function reserveText({ t, page }, live) {
@@ -68,7 +80,8 @@ function clockView(see) {
     const reason = live.halted_reason === "fault" ? t("halt.fault") : live.halted_reason;
     return box(`${label} ${reason}`, live.remaining_us === null ? "—" : countdown(live.remaining_us / 1000, t("room.day")));
   }
-  if (clock.deadline === null) return live.phase === "open" ? box(t("clock.waits_first"), "—") : endView(see);
+  if (live.phase === "closed") return box(t("room.stage.closed"), "—");
+  if (clock.deadline === null) return live.phase === "open" && takesOpenBids(live) ? box(t("clock.waits_first"), "—") : endView(see);
   if (clock.remainingMs === null) return box(t(clock.label), when(clock.deadline));
   if (clock.remainingMs <= 0) return box(t("room.awaiting"), "00:00", true);
   return box(t(clock.label), countdown(clock.remainingMs, t("room.day")), clock.remainingMs < 60_000);
@@ -77,7 +90,7 @@ function clockView(see) {
 function endView({ t, room, page }) {
   const { live } = room;
   const words = {
-    sold: () => t("room.sold", { code: live.winner_code, price: money(live.price, page.currency) }),
+    sold: () => (live.winner_code === null ? t("room.allocated_end") : t("room.sold", { code: live.winner_code, price: money(live.price, page.currency) })),
     passed: () => `${t("room.passed")} ${t(`pass.${live.pass_reason}`)}`,
     voided: () => `${t("room.voided")} ${live.end_reason}`,
     withdrawn: () => `${t("room.withdrawn")} ${live.end_reason}`,
@@ -88,6 +101,8 @@ function endView({ t, room, page }) {
 function bidView(see) {
   const { t, room, page, act } = see;
   const { live, you } = room;
+  const other = isOtherFormat(live) ? formatBid(see) : null;
+  if (other !== null && !(takesOpenBids(live) && live.phase !== "priority")) return other;
   const open = live.phase === "open" || live.phase === "limited";
   if (you === null) return html`<p class="muted">${t(page.signed_in ? "room.need_code" : "room.need_login")}</p>`;
   if (!open) return html`<p class="muted">${t("room.no_bids_now")}</p>${answerView(see)}`;
