@@ -18,7 +18,9 @@ import pytest
 
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import request_digest
-from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
+from engine.rules.auction.clearing.descending import runs_us
+from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, PublishSession, Subject
+from engine.rules.auction.formats import terms as ft
 from engine.rules.auction.terms import Admission, Closing, FixedIncrement, Terms
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 from gateway.accounts.audit import NOBODY, Origin
@@ -137,6 +139,29 @@ class LiveMarket:
             self.say(lot, AdmitBidder(bidder_id=self.account(bidder).id))
         while (state := self.services.engine.state(LotId(lot))) is None or not state.phase.is_bidding:
             pass
+        return lot
+
+    def open_session(self, kind: ft.Format, *bidders: str, lasts_s: float = 3_600, **around: Any) -> str:
+        """Publish a session of another format that is open now, with these bidders admitted."""
+        lot, now_us = f"f{uuid.uuid4().hex[:10]}", self.services.now_us
+        play = ft.SessionTerms(format=kind, **around)
+        clock = ft.clock_of(play)
+        closes_at_us = now_us + (int(lasts_s * SECOND) if clock is None else runs_us(clock))
+        name = ft.format_of(play)
+        terms = Terms(
+            closing=Closing(opens_at_us=InstantUs(now_us), closes_at_us=InstantUs(closes_at_us)),
+            increment=FixedIncrement(Amount(100_00)),
+            start_price=Amount(0),
+            admission=Admission.OPEN,
+            format=name,
+            rule_version=ft.RULE_VERSIONS[name],
+        )
+        subject = Subject(title_zh="荒漠肉苁蓉快繁技术", title_en="Cistanche propagation", field="06", region="152900")
+        seller = self.account("seller1", Role.SELLER).id
+        receipt = self.say(lot, PublishSession(terms=terms, play=play, subject=subject, seller_id=seller))
+        assert receipt.code is None, receipt
+        for bidder in bidders:
+            self.say(lot, AdmitBidder(bidder_id=self.account(bidder).id))
         return lot
 
     def bid(self, lot: str, login: str, yuan: int) -> Receipt:
