@@ -87,6 +87,6 @@ def test_without_script_a_bidder_is_told_that_sealed_bids_need_it(visit: Visit, 
     clock = Clock(start=Amount(5_000_00), step=Amount(500_00), step_us=DurationUs(600 * SECOND), floor=Amount(1_000_00))
     lot = market.open_session(ft.Falling(clock=clock), "alice")
     page = visit(f"/lots/{lot}/room", "alice", script=False)
-    assert page.get_by_text("需要启用 JavaScript").count() == 1
+    page.get_by_text("需要启用 JavaScript").first.wait_for()
     rules = visit(f"/lots/{lot}", language="en")
-    assert rules.get_by_text("never more than you saw").count() == 1
+    rules.get_by_text("never more than you saw").first.wait_for()
