@@ -35,6 +35,8 @@ from gateway.services import Services
 VISITORS: Final = (
     ("operator", "演示交易机构", Role.OPERATOR),
     ("supervisor", "演示监管单位", Role.SUPERVISOR),
+    ("registrar1", "演示登记员甲", Role.REGISTRAR),
+    ("registrar2", "演示登记员乙", Role.REGISTRAR),
     ("seller", "包头稀土材料研究所（演示）", Role.SELLER),
     ("bidder1", "草原合作社（演示）", Role.BIDDER),
     ("bidder2", "青山新材料公司（演示）", Role.BIDDER),

@@ -16,7 +16,7 @@ from gateway.registrations import acting, documents
 from gateway.services import SERVICES, Services
 from settlement.contracts.amounts import amount_rules
 from settlement.contracts.checks import check_contract, refusal_rules
-from settlement.contracts.drafting import draft
+from settlement.contracts.drafting import clause_table, draft
 from settlement.contracts.life import Contract
 from settlement.registration.events import RegistrationState
 from settlement.registration.evolving import Registration
@@ -87,6 +87,7 @@ async def _one_page(request: web.Request, file: File, refused: Refused | None) -
         request, "registrations/one.html", 200 if refused is None else 422, file=file, registration=registration,
         applicant=applicant, may_answer=applicant and registration.state in OPEN, refused=refused, history=history,
         sections=sections_of(file), tones=TONES, table=form_table(), rules=registration_rules(),
+        labels=LABELS,
         may_object=registration.state.value in ("registered", "changed", "refused", "revoked"), **WORDS,
     )  # fmt: skip
 
@@ -118,6 +119,11 @@ def options_of(field: FormField) -> list[tuple[str, str, str, int]]:
     return [(code, entry.zh, entry.en, len(table.path(code)) - 1) for code, entry in table.items()]
 
 
+LABELS: Final = {
+    **{f"clause:{rule.id}": (rule.zh, rule.en) for rule in clause_table().clauses},
+    **{key: (field.zh, field.en) for key, field in form_fields().items()},
+}
+"""What a finding's place is called."""
 WORDS: Final[dict[str, Any]] = {
     "ground_names": {ground.number: (ground.zh, ground.en) for ground in refusal_rules().grounds},
     "revocations": registration_rules().revocation_grounds,

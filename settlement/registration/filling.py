@@ -14,7 +14,7 @@ from engine.catalogue.codes.party_natures import NATURAL_PERSON, PARTY_NATURES, 
 from settlement.contracts.amounts import assess
 from settlement.contracts.facts import ContractFacts, Profile, Side
 from settlement.contracts.kinds import TRANSFER, five_kind
-from settlement.registration.form import NO, YES, FormField, Origin, form_fields
+from settlement.registration.form import NO, YES, FieldKind, FormField, Origin, form_fields
 
 _IP_OF_KIND: Final = {
     "ZR1": "KNOW_HOW", "ZR5": "SOFTWARE", "ZR6": "LAYOUT", "ZR7": "PLANT_VARIETY", "ZR8": "BIO_VARIETY",
@@ -67,9 +67,15 @@ def fill(facts: ContractFacts, answers: Mapping[str, str] | None = None) -> dict
         if not applies(field, facts):
             continue
         value = known.get(key, "")
-        answer = answers.get(key, "").strip() if field.answerable else ""
+        answer = _written(field, answers.get(key, "").strip()) if field.answerable else ""
         form[key] = Filled(answer, Origin.ANSWER) if answer else Filled(value, field.origin)
     return form
+
+
+def _written(field: FormField, answer: str) -> str:
+    """Return an answer as the form writes it: an amount has two decimals; what cannot be read stays for the pre-check to name."""
+    fen = fen_of(answer) if field.kind is FieldKind.MONEY else None
+    return answer if fen is None else plain_yuan(fen)
 
 
 def profile_of(answers: Mapping[str, str], side: str, before: Profile) -> Profile:

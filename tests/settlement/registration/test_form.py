@@ -69,6 +69,12 @@ def test_answers_fill_what_is_asked_and_never_what_the_contract_says() -> None:
     assert form["totalamount"].value == "3000000.00" and form["buyername"].value == BUYER.name
 
 
+def test_an_amount_is_written_with_two_decimals_however_it_was_typed() -> None:
+    form = fill(facts(), {**ANSWERS, "expected_input": "2000000", "expected_output": "0.5"})
+    assert (form["expected_input"].value, form["expected_output"].value) == ("2000000.00", "0.50")
+    assert fill(facts(), {"expected_input": "viel"})["expected_input"].value == "viel", "the pre-check names it"
+
+
 def test_conditional_fields_follow_the_contract() -> None:
     licence = facts(kind="XK1", licence=Licence(kind="PLAIN"))
     assert "expected_output" in fill(facts()) and "expected_output" not in fill(licence), "P-FORM2: transfers only"
