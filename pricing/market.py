@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pricing.advice.demand import Demand
 from pricing.advice.estimating import Spread, fit_spread
 from pricing.learning.deals import Deals, Lots
 from pricing.learning.encoding import table
-from pricing.learning.kernel import Array
 from pricing.learning.level import Prior
 from pricing.learning.model import Forecast, Look, Model, Settings
 from pricing.observations import Observed
@@ -22,7 +22,7 @@ from pricing.quotes import Facts
 
 NUMBERS: Final = ("trl", "remaining_years", "family")
 CATEGORIES: Final = ("industry", "field", "region", "licence", "mode")
-TEXT_WIDTH: Final = 256
+TEXT_WIDTH: Final = 128
 YEAR_US: Final = 365.25 * 86_400 * 1_000_000
 FEN_A_YUAN: Final = 100
 SPREAD_LOTS_MAX: Final = 300
@@ -144,7 +144,7 @@ def _lots(
     )
 
 
-def embedding(text: str) -> Array:
+def embedding(text: str) -> NDArray[np.float32]:
     """Return a unit vector of a title: its one to three characters, hashed. Equal titles are equal, other ones nearly at right angles."""
     found = np.zeros(TEXT_WIDTH)
     plain = "".join(text.split()).lower()
@@ -153,4 +153,4 @@ def embedding(text: str) -> Array:
             code = zlib.crc32(plain[start : start + size].encode())
             found[code % TEXT_WIDTH] += 1.0 if code & 0x8000_0000 else -1.0
     length = float(np.linalg.norm(found))
-    return found / length if length else found
+    return (found / length if length else found).astype(np.float32)

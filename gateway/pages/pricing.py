@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
+from markupsafe import Markup
 
 from engine.typesetting.request import Frame
 from engine.typesetting.typesetter import TypesettingFailed
@@ -133,7 +134,10 @@ async def pdf(request: web.Request) -> web.Response:
         language="en" if language == "en" else "zh",
     )  # fmt: skip
     try:
-        body = await services.typesetter.set(TEMPLATE, frame, report_data(kept, t, language))
+        drawn = {
+            name: charts.on_paper(chart) for name, chart in _charts(kept, t, partial(rough, language=language)).items()
+        }
+        body = await services.typesetter.set(TEMPLATE, frame, {**report_data(kept, t, language), "charts": drawn})
     except TypesettingFailed:
         raise Refused(Code.UNAVAILABLE) from None
     response = web.Response(body=body, content_type="application/pdf")
@@ -224,21 +228,32 @@ async def _report(
     language = language_of(request)
     t, money = partial(translate, language), _rough(request)
     q = kept.quote
-    drawn = {
-        "range": charts.range_bar(q, t, money),
-        "approaches": charts.approaches(q, t, money),
-        "frontier": charts.frontier(q, t, money),
-        "waterfall": charts.waterfall(q.explained_from_fen, q.explanation, t, money) if q.explanation else "",
-        "comparables": charts.comparables(q, t, money) if q.comparables else "",
-        "tornado": charts.tornado(q, t, money) if q.tornado else "",
-        "histogram": charts.histogram(q.histogram, t, money) if q.histogram is not None else "",
-    }
+    drawn = _charts(kept, t, money)
     decisions = await request.app[SERVICES].pricing.store.decisions(kept.id)
     return page(
         request, "pricing/report.html", status, kept=kept, q=q, facts=kept.wish.facts, charts=drawn, rough=money,
         shown_input=partial(shown_input, language=language), width=width_words(q), light=light, again=again, wrong=wrong,
         decisions=decisions, modes=MODES, may_decide=request[CALLER].role is not Role.SUPERVISOR,
     )  # fmt: skip
+
+
+def _charts(kept: StoredQuote, t: charts.Say, money: charts.Money) -> dict[str, Markup]:
+    """Return the charts that a quote has."""
+    q = kept.quote
+    drawn = {
+        "range": charts.range_bar(q, t, money),
+        "approaches": charts.approaches(q, t, money),
+        "frontier": charts.frontier(q, t, money),
+    }
+    if q.explanation:
+        drawn["waterfall"] = charts.waterfall(q.explained_from_fen, q.explanation, t, money)
+    if q.comparables:
+        drawn["comparables"] = charts.comparables(q, t, money)
+    if q.tornado:
+        drawn["tornado"] = charts.tornado(q, t, money)
+    if q.histogram is not None:
+        drawn["histogram"] = charts.histogram(q.histogram, t, money)
+    return drawn
 
 
 async def _form(

@@ -15,15 +15,33 @@ from gateway.pricing.record import Calibration
 from pricing.quotes import Histogram, Part, Quote
 
 WIDTH: Final = 720
+RANGE_WIDTH: Final = 420
+"""The range fits a phone without scrolling."""
+_PAPER: Final = (
+    'text{font-family:"Noto Sans CJK TC";font-size:14px;fill:#1a2130}.quiet{font-size:12px;fill:#5b6472}.num{font-size:13px}'
+    ".big{font-size:22px}.on-dot{font-size:11px;fill:#fff}.axis{stroke:#c9ced6}.mark{stroke:#1a2130;stroke-width:2;stroke-dasharray:4 3}"
+    ".curve{fill:none;stroke:#12467f;stroke-width:2.5}.band{fill:#e6eef8;stroke:#12467f}.band-2,.dot,.up{fill:#12467f}"
+    ".band-off{fill:none;stroke:#67728a;stroke-dasharray:4 3}.dot-open{fill:#fff;stroke:#12467f;stroke-width:2}"
+    ".down,.fail{fill:#fdf1d8;stroke:#7f5200;stroke-width:1.5}"
+)
+"""Colours of tokens.css in the light, for paper."""
 Say = Callable[..., str]
 Money = Callable[[int], str]
 
 
-def _svg(height: float, label: str, body: Sequence[str]) -> Markup:
+def _svg(height: float, label: str, body: Sequence[str], width: int = WIDTH, cls: str = "chart") -> Markup:
     inside = "".join(body)
-    shape = f'viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(label)}"'
+    shape = f'viewBox="0 0 {width} {height:.0f}" role="img" aria-label="{escape(label)}"'
     return Markup(  # noqa: S704  # every text in it was escaped by _text
-        f'<div class="chart-box" tabindex="0"><svg class="chart" {shape}>{inside}</svg></div>'
+        f'<div class="chart-box" tabindex="0"><svg class="{cls}" {shape}>{inside}</svg></div>'
+    )
+
+
+def on_paper(chart: Markup) -> str:
+    """Return a chart as a picture of its own for the typesetter: with its colours and font in it."""
+    text = str(chart).removeprefix('<div class="chart-box" tabindex="0">').removesuffix("</div>")
+    return text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+        ">", f"><style>{_PAPER}</style>", 1
     )
 
 
@@ -47,9 +65,9 @@ def _log_scale(low: float, high: float, left: float, right: float) -> Callable[[
 def range_bar(quote: Quote, t: Say, money: Money) -> Markup:
     """The range first: 80 % light, the middle half dark, the middle as a line."""
     r = quote.range
-    x = _log_scale(r.p05 * 0.8, r.p95 * 1.25, 10, WIDTH - 10)
+    x = _log_scale(r.p05 * 0.9, r.p95 * 1.1, 10, RANGE_WIDTH - 10)
     body = [
-        _line(10, 62, WIDTH - 10, 62, "axis"),
+        _line(10, 62, RANGE_WIDTH - 10, 62, "axis"),
         _bar(x(r.p10), 44, x(r.p90) - x(r.p10), 36, "band"),
         _bar(x(r.p25), 44, x(r.p75) - x(r.p25), 36, "band-2"),
         _line(x(r.p50), 38, x(r.p50), 86, "mark"),
@@ -59,7 +77,7 @@ def range_bar(quote: Quote, t: Say, money: Money) -> Markup:
         _text(x(r.p10), 124, "P10", "quiet", "middle"),
         _text(x(r.p90), 124, "P90", "quiet", "middle"),
     ]
-    return _svg(132, t("pricing.chart.range"), body)
+    return _svg(132, t("pricing.chart.range"), body, RANGE_WIDTH, "chart chart--range")
 
 
 def approaches(quote: Quote, t: Say, money: Money) -> Markup:

@@ -15,7 +15,6 @@ from settlement.contracts.drafting import draft
 from settlement.contracts.life import Contract
 from settlement.registration.documents import CERTIFICATE_TEMPLATE, FORM_TEMPLATE, certificate_data, form_data
 from settlement.registration.evolving import Registration
-from settlement.registration.workbook import package_workbook
 
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -68,6 +67,10 @@ async def form_pdf(services: Services, registration: Registration, package: byte
 
 def form_workbook(registration: Registration, package: bytes) -> bytes:
     """Return the form of a package as XLSX."""
+    from settlement.registration.workbook import (
+        package_workbook,  # its library loads numpy, which has no place in every process
+    )
+
     return package_workbook(msgspec.json.decode(package), registration.number)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from pricing.learning.kernel import UNKNOWN, Array, Rows
+from pricing.learning.kernel import UNKNOWN, Array, Rows, Texts
 
 SKEWED: Final = 1.0
 REACH_SD: Final = 4.0
@@ -21,7 +21,7 @@ class Table(Struct, frozen=True):
 
     numbers: Array
     categories: NDArray[np.str_]
-    text: Array
+    text: Texts
     years: Array
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class Table(Struct, frozen=True):
         return Table(self.numbers[places], self.categories[places], self.text[places], self.years[places])
 
 
-def table(numbers: Array, categories: NDArray[np.str_], text: Array | None = None, years: Array | None = None) -> Table:
+def table(numbers: Array, categories: NDArray[np.str_], text: Texts | None = None, years: Array | None = None) -> Table:
     """Return a table of two-dimensional columns; without texts or years those are empty."""
     n = len(numbers)
     return Table(

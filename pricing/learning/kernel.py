@@ -6,7 +6,7 @@ Parameters are logs, in the order of `Shape.names`; gradients are those of the l
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from msgspec import Struct
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Texts = NDArray[Any]
 
 CONSTANT: Final = 1.0
 """Prior variance of the level of standardised log prices."""
@@ -26,7 +27,7 @@ class Rows(Struct, frozen=True):
 
     z: Array
     codes: Codes
-    text: Array
+    text: Texts
     years: Array
 
     def __len__(self) -> int:
@@ -38,11 +39,12 @@ class Rows(Struct, frozen=True):
 
     def joined(self, other: Rows) -> Rows:
         """Return these rows and then the others."""
-        pairs = zip(
-            (self.z, self.codes, self.text, self.years), (other.z, other.codes, other.text, other.years), strict=True
+        return Rows(
+            np.concatenate((self.z, other.z)),
+            np.concatenate((self.codes, other.codes)),
+            np.concatenate((self.text, other.text)),
+            np.concatenate((self.years, other.years)),
         )
-        z, codes, text, years = (np.concatenate(pair) for pair in pairs)
-        return Rows(z, codes, text, years)
 
 
 class Shape(Struct, frozen=True):
@@ -157,7 +159,7 @@ def same(a: Codes, b: Codes) -> Array:
     return np.asarray((a[:, None] == b) & (a[:, None] != UNKNOWN), dtype=np.float64)
 
 
-def text_likeness(a: Array, b: Array) -> Array:
+def text_likeness(a: Texts, b: Texts) -> Array:
     """Return a radial kernel of unit embeddings: 1 for the same text."""
     distance = np.maximum(2 - 2 * (a @ b.T), 0.0)
     return np.asarray(np.exp(-distance), dtype=np.float64)

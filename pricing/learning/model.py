@@ -173,8 +173,8 @@ class Model:
         if not len(used):
             return None, used
         if len(used) > NEIGHBOURS:
-            k = covariance(self.shape, unpack(self.shape, self.theta), row, self.rows.take(used))[0]
-            used = np.sort(used[np.argpartition(-k, NEIGHBOURS)[:NEIGHBOURS]])
+            near = -covariance(self.shape, unpack(self.shape, self.theta), row, self.rows)[0]
+            used = np.sort(used[np.argpartition(near[used], NEIGHBOURS)[:NEIGHBOURS]])
         return posterior(self.shape, self.theta, self.rows.take(used), self.y[used], self.scale[used]), used
 
     def _process(self, rows: Rows) -> tuple[Array, Array]:
