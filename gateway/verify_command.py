@@ -12,7 +12,8 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from engine.catalogue.achievements.verification import CatalogueVerdict, verify_versions
+from engine.catalogue.achievements.verification import CatalogueVerdict, verify_versions, versions_problem
+from engine.evidence.archive import read_member
 from engine.evidence.archive_checking import check_archive
 from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_certificate, check_receipt, read_document
@@ -72,6 +73,7 @@ def _verify_file(options: argparse.Namespace) -> int:
         return 2
     if verdict.manifest is not None:
         verdict.findings += settlement_findings(options.file, verdict.manifest)
+        verdict.findings += _achievement_findings(options.file)
     for finding in verdict.findings:
         print(f"BAD  {finding.place}: {finding.problem}")
     for warning in verdict.warnings:
@@ -87,6 +89,18 @@ def _verify_file(options: argparse.Namespace) -> int:
         f" ({verdict.opened} open), {verdict.replayed} streams replayed"
     )
     return 0 if verdict.clean else 1
+
+
+def _achievement_findings(path: Path) -> list[Finding]:
+    """Check the versions of what was traded against the digest that the file names, which its notice or listing has on record."""
+    lines, claims = read_member(path, "achievement.jsonl"), read_member(path, "claims.json")
+    if lines is None or claims is None:
+        return []
+    try:
+        problem = versions_problem(lines.splitlines(keepends=True), read_document(claims)["data"]["achievement"][2])
+    except (msgspec.DecodeError, KeyError, TypeError, IndexError):
+        problem = "claims.json does not say which version was traded"
+    return [] if problem is None else [Finding("achievement.jsonl", problem)]
 
 
 def _verify_certificate(options: argparse.Namespace) -> int:

@@ -175,12 +175,12 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 
 def read_member(path: Path, name: str) -> bytes | None:
-    """Return a whole member of an archive made here, None if it has none of this name."""
-    with zipfile.ZipFile(path) as archive:
-        try:
+    """Return a whole member of an archive, None if it has none of this name or its bytes are damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-        except KeyError:
-            return None
+    except (KeyError, zipfile.BadZipFile):
+        return None
 
 
 def _info(name: str) -> zipfile.ZipInfo:

@@ -41,6 +41,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     """Something was struck, or it has ended: before that there is nothing to prove, and bids are still secret."""
     achievement: str = ""
     achievement_version: int = 0
+    achievement_digest: str = ""
 
 
 async def find_deal(services: Services, kind: str, subject_id: str) -> Deal:
@@ -125,6 +126,7 @@ def _of_notice(state: NoticeState) -> Deal:
         ready=bool(state.versions),
         achievement=state.content.achievement_id,
         achievement_version=state.content.achievement_version,
+        achievement_digest=state.content.achievement_digest,
     )
 
 
@@ -152,4 +154,5 @@ async def _of_listing(services: Services, state: ListingState) -> Deal:
         ready=bool(state.deals) or (state.phase.is_final and state.first_published_at_us is not None),
         achievement=state.subject.achievement_id,
         achievement_version=state.subject.achievement_version,
+        achievement_digest=state.subject.achievement_digest,
     )

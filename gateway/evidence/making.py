@@ -14,6 +14,8 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.canonical import canonical_bytes
+from engine.catalogue.achievements.verification import version_lines
+from engine.catalogue.achievements.versions import AchievementId
 from engine.evidence.archive import ArchiveWriter, Manifest, StreamHead
 from engine.evidence.checkpoints import Checkpoint, ShardHead, sign_checkpoint, write_checkpoint
 from engine.evidence.claims import stream_claim
@@ -40,6 +42,7 @@ TEMPLATE: Final = Path(__file__).with_name("evidence.typ")
 README: Final = Path(__file__).with_name("readme.txt")
 CHECK: Final = Path(__file__).with_name("check.py")
 MONEY_ROWS_MAX: Final = 500
+ACHIEVEMENT: Final = "achievement.jsonl"
 
 Progress = Callable[[int], Awaitable[None]]
 
@@ -158,6 +161,7 @@ class Making:
             "facts": facts(wanted.deal, wanted.edition, names, language),
             "edition_note": translate(language, f"evidence.note.{wanted.edition.value}"),
             "basis": basis(wanted.deal, wanted.edition, language),
+            "achievement": await self._achievement(archive),
             "objections": objections(wanted.deal, language),
             "course": self._rows.course,
             "course_left": self._rows.left["course"],
@@ -200,11 +204,22 @@ class Making:
             "papers": [paper_row(paper, language) for paper in papers],
         }
 
+    async def _achievement(self, archive: ArchiveWriter) -> list[str]:
+        """Write the versions of what was traded, for its owner and for staff; return its id, version and digest."""
+        deal = self._wanted.deal
+        if not deal.achievement:
+            return []
+        if self._wanted.edition is not Edition.BUYER:
+            name = AchievementId(deal.achievement)
+            lines = await version_lines(self._services.pool, name, deal.achievement_version)
+            archive.add(ACHIEVEMENT, b"".join(lines))
+        return [deal.achievement, str(deal.achievement_version), deal.achievement_digest]
+
     async def _files(self, archive: ArchiveWriter) -> list[list[str]]:
         """List the attachments by their digests; their bytes stay where they are, some are confidential."""
         rows: list[dict[str, Any]] = []
         deal = self._wanted.deal
-        for subject in (deal.achievement, deal.id):
+        for subject in (deal.achievement, deal.streams[0]):
             found = await self._services.attachments.of_subject(subject) if subject else []
             rows += [
                 {

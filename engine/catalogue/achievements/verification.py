@@ -1,12 +1,17 @@
-"""Verification of the catalogue: every published version against its digest, every achievement against its number of versions."""
+"""Verification of the catalogue: every published version against its digest, every achievement against its number of versions; and the
+versions of one achievement in an evidence file.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 
+from engine.canonical import canonical_bytes
 from engine.catalogue.achievements.versions import AchievementId, first_digest, version_digest
 from engine.evidence.verification import Finding
 from engine.values import PartyId
@@ -14,6 +19,9 @@ from engine.values import PartyId
 _VERSIONS: Final = (
     "SELECT id, number, owner, published_at_us, body, digest FROM achievement_version ORDER BY id, number"
 )
+_OF_ONE: Final = """
+SELECT id, number, owner, published_at_us, body, digest FROM achievement_version WHERE id = $1 AND number <= $2 ORDER BY number
+"""
 _MISSING: Final = """
 SELECT a.id, a.published, count(v.number) AS kept FROM achievement a LEFT JOIN achievement_version v ON v.id = a.id
 GROUP BY a.id, a.published HAVING count(v.number) <> a.published ORDER BY a.id LIMIT 100
@@ -58,3 +66,41 @@ async def verify_versions(pool: asyncpg.Pool) -> CatalogueVerdict:
                 place = f"achievement {row['id']}"
                 verdict.findings.append(Finding(place, f"{row['kept']} versions, {row['published']} were published"))
     return verdict
+
+
+async def version_lines(pool: asyncpg.Pool, achievement_id: AchievementId, until: int) -> list[bytes]:
+    """Return the versions of an achievement up to a number as lines of a file: whole records, for their owner and for staff."""
+    rows = await pool.fetch(_OF_ONE, achievement_id, until)
+    return [
+        canonical_bytes(
+            {
+                "id": row["id"], "number": row["number"], "owner": row["owner"], "published_at_us": row["published_at_us"],
+                "body": row["body"].decode(), "digest": row["digest"].hex(),
+            }
+        )
+        + b"\n"
+        for row in rows
+    ]  # fmt: skip
+
+
+def versions_problem(lines: Iterable[bytes], digest: str) -> str | None:
+    """Return what is wrong with the lines of an achievement, None if they are chained and end in the digest that was traded.
+
+    Args:
+        lines: As `version_lines` wrote them.
+        digest: Hexadecimal, of the version in the terms of the deal.
+    """
+    previous, last = b"", ""
+    for number, line in enumerate(lines, start=1):
+        try:
+            plain = msgspec.json.decode(line, type=dict[str, Any])
+            one, owner = AchievementId(plain["id"]), PartyId(plain["owner"])
+            previous = version_digest(
+                previous or first_digest(one), one, number, owner, plain["published_at_us"], plain["body"].encode()
+            )
+            last = previous.hex()
+            if plain["number"] != number or plain["digest"] != last:
+                return f"line {number}: version {number} was changed or is missing"
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError) as damage:
+            return f"line {number}: cannot be read ({type(damage).__name__})"
+    return None if last == digest else "does not end in the version that was traded"
