@@ -9,14 +9,17 @@ from aiohttp import web
 from engine.calendar import day_of
 from engine.typesetting.typesetter import TypesettingFailed
 from engine.values import InstantUs
+from gateway.deposits.acting import read_yuan
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
+from gateway.pages.i18n import language_of
 from gateway.pages.rendering import page, see_other
-from gateway.registrations import acting, documents
+from gateway.registrations import acting, changing, documents
 from gateway.services import SERVICES, Services
 from settlement.contracts.amounts import amount_rules
 from settlement.contracts.checks import check_contract, refusal_rules
 from settlement.contracts.drafting import clause_table, draft
+from settlement.contracts.facts import Approval, Part
 from settlement.contracts.life import Contract
 from settlement.registration.events import RegistrationState
 from settlement.registration.evolving import Registration
@@ -25,6 +28,11 @@ from settlement.registration.form import FieldKind, FormField, form_fields, form
 
 A_PAGE: Final = 50
 OPEN: Final = (RegistrationState.DRAFT, RegistrationState.RETURNED)
+PARTS_SHOWN: Final = 3
+APPROVALS: Final = (
+    "asset_transfer", "plant_variety", "export_licence", "export_registration", "import_licence", "import_registration",
+)  # fmt: skip
+"""Approvals that a registrar asks for (settlement/contracts/checks.py)."""
 SECTIONS: Final = ("contract", "seller", "buyer", "amount", "project")
 TONES: Final = {
     "draft": "", "submitted": "info", "pre_check": "info", "returned": "bad", "resubmitted": "info", "accepted": "info",
@@ -159,13 +167,76 @@ async def certificate_pdf(request: web.Request) -> web.Response:
 
 async def show_contract(request: web.Request) -> web.Response:
     """GET /contracts/{id}."""
+    return await _contract_page(request, await _contract(request), None)
+
+
+async def _contract_page(request: web.Request, contract: Contract, refused: Refused | None) -> web.Response:
     services = request.app[SERVICES]
-    contract = await _contract(request)
     made = draft(contract.signed_facts)
     return page(
-        request, "registrations/contract.html", contract=contract, draft=made,
+        request, "registrations/contract.html", 200 if refused is None else 422, refused=refused, contract=contract,
+        parts_options=[(kind, part.zh if language_of(request) == "zh" else part.en) for kind, part in amount_rules().parts.items()],
+        approvals=APPROVALS, parts_shown=range(PARTS_SHOWN), approved={one.kind: one.number for one in contract.facts.approvals},
+        draft=made,
         found=check_contract(made, day_of(InstantUs(services.now_us))), versions=await services.registering.contracts.versions(contract.id),
         registration=await services.registering.registrations.of_deal(contract.facts.deal), tones=TONES, **WORDS,
+    )  # fmt: skip
+
+
+async def act_on_contract(request: web.Request) -> web.Response:
+    """POST /contracts/{id}: record what both sides have agreed on, or the contract's end."""
+    services, caller, form = request.app[SERVICES], request[CALLER], await request.post()
+    contract_id, network = request.match_info["id"], network_of(request)
+    try:
+        match str(form.get("act", "")):
+            case "change":
+                await changing.change(services, caller, network, contract_id, read_change(form))
+            case "rescind" | "annul" as act:
+                reason, on = str(form.get("reason", "")), str(form.get("on", ""))
+                await changing.end(
+                    services, caller, network, contract_id, annulled=act == "annul", reason=reason, on=on
+                )
+            case _:
+                raise Refused(Code.MALFORMED, fields="act")
+    except Refused as refused:
+        if refused.code is Code.NOT_FOUND:
+            raise
+        return await _contract_page(request, await _contract(request), refused)
+    return see_other(f"/contracts/{contract_id}")
+
+
+def read_change(form: Any) -> changing.AgreedChange:
+    """Return the change that a form records.
+
+    Raises:
+        Refused: MALFORMED: an amount or a number cannot be read.
+    """
+
+    def text(name: str) -> str:
+        return str(form.get(name, "")).strip()
+
+    def count(name: str) -> int:
+        value = text(name) or "1"
+        if not (value.isascii() and value.isdigit() and len(value) < 6):
+            raise Refused(Code.MALFORMED, fields=name)
+        return int(value)
+
+    parts = tuple(
+        Part(
+            kind=text(f"part_{n}"), name=text(f"part_name_{n}"), amount_fen=read_yuan(text(f"part_amount_{n}")),
+            quantity=count(f"part_quantity_{n}"), needed=count(f"part_needed_{n}"),
+        )
+        for n in range(PARTS_SHOWN)
+        if text(f"part_{n}")
+    )  # fmt: skip
+    approvals = tuple(
+        Approval(kind=kind, number=text(f"approval_{kind}")) for kind in APPROVALS if text(f"approval_{kind}")
+    )
+    return changing.AgreedChange(
+        reason=text("reason"), signed_on=text("signed_on"), project=text("project"), content=text("content"),
+        acceptance=text("acceptance"), begins_on=text("begins_on"), ends_on=text("ends_on"), total_fen=read_yuan(text("total")),
+        parts=parts, approvals=approvals, extra_clauses=tuple(line.strip() for line in text("extra").splitlines() if line.strip()),
+        related=text("related") == "1",
     )  # fmt: skip
 
 
@@ -266,6 +337,7 @@ ROUTES = [
     web.get("/registrations/{id}/form.pdf", form_pdf),
     web.get("/registrations/{id}/certificate.pdf", certificate_pdf),
     web.get("/contracts/{id}", show_contract),
+    web.post("/contracts/{id}", act_on_contract),
     web.get("/contracts/{id}/contract.docx", contract_docx),
     web.get("/contracts/{id}/contract.pdf", contract_pdf),
     web.get("/verify/registration/{number}/{check}", show_certificate),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.errors import Code
+from gateway.http.api import contracts as c
 from gateway.http.api import registrations as r
 from gateway.http.api.calls import Endpoint
 from gateway.http.api.views import DoneView
@@ -40,6 +41,10 @@ REGISTRATION_ENDPOINTS: Final = (
     Endpoint(
         "GET", f"{V1}/contracts/{{id}}", "A contract as text", r.contract, r.ContractView, refuses=(Code.NOT_FOUND,)
     ),
+    Endpoint(
+        "POST", f"{V1}/contracts/{{id}}/changes", "Record an agreed change", c.change, r.ContractView, c.ContractChangeWish, _OWN
+    ),
+    Endpoint("POST", f"{V1}/contracts/{{id}}/end", "Record the end of a contract", c.end, r.ContractView, c.ContractEndWish, _OWN),
     Endpoint(
         "GET", f"{V1}/desk/registrations", "A queue of the registrar's desk", r.queue, r.RegistrationsView, r.RegistrarQueueQuery
     ),

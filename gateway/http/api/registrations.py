@@ -14,6 +14,7 @@ from gateway.http.api.views import DoneView
 from gateway.http.api.wishes import Digits, Query, Wish
 from gateway.registrations import acting
 from settlement.contracts.drafting import draft
+from settlement.contracts.life import Contract
 from settlement.registration.deciding import TEXT_MAX
 from settlement.registration.events import ExpertView
 from settlement.registration.evolving import Registration
@@ -258,6 +259,11 @@ async def contract(call: Call) -> ContractView:
     found = await call.services.registering.contracts.read(call.path["id"])
     if found is None or not (_sees_all(call) or call.caller.party_id in acting.sides(found)):
         raise Refused(Code.NOT_FOUND)
+    return contract_view(found)
+
+
+def contract_view(found: Contract) -> ContractView:
+    """Return a contract as programs see it."""
     made = draft(found.signed_facts)
     return ContractView(
         id=found.id, state=found.state.value, version=found.version, deal=found.facts.deal, contract_kind=found.facts.kind,

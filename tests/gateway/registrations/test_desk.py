@@ -239,3 +239,41 @@ async def test_a_token_of_a_program_hands_in_and_reads_the_package(registry: Reg
     assert status == 200 and said["schema"] == "ortoo-registration-package-1"
     status, said = await registry.seller.send("GET", "/api/v1/registration-schema", None, **bearer)
     assert said == schema()
+
+
+async def test_an_agreed_change_is_another_version_and_the_registrar_takes_it(registry: Registry) -> None:
+    await registry.registered()
+    contract_id = registry.id.replace("R-", "C-")
+    body = {
+        "reason": "价款含设备",
+        "signed_on": "2026-11-27",
+        "total": str(500 * WAN),
+        "parts": [{"kind": "EQUIPMENT", "name": "反应釜", "amount": str(120 * WAN)}],
+    }
+    status, said = await registry.operator.post(f"/api/v1/contracts/{contract_id}/changes", body)
+    assert (status, said["version"], said["total"], said["technical"]) == (200, 2, str(500 * WAN), str(380 * WAN)), (
+        "domain rules §5.7"
+    )
+    status, said = await registry.desk(registry.first, "change", cause="contract_changed", reason="价款含设备")
+    assert (status, said["state"], said["technical"], said["contract_version"]) == (200, "changed", str(380 * WAN), 2)
+    status, text = await registry.read(registry.operator, f"/contracts/{contract_id}")
+    assert status == 200 and "反应釜" in text.decode()
+    fields = {
+        "project": "另一名称专利权转让", "content": "内容", "acceptance": "验收", "begins_on": "2026-11-27", "ends_on": "2027-11-27", "total": "5000000",
+        "part_0": "EQUIPMENT", "part_name_0": "反应釜", "part_amount_0": "1200000", "signed_on": "2026-11-28", "reason": "更名",
+    }  # fmt: skip
+    assert (await registry.form(registry.operator, f"/contracts/{contract_id}", act="change", **fields))[0] == 303
+    assert (
+        await registry.form(
+            registry.operator, f"/contracts/{contract_id}", act="change", **{**fields, "part_amount_0": "9000000"}
+        )
+    )[0] == 422
+    assert (await registry.form(registry.operator, f"/contracts/{contract_id}", act="rescind", on="", reason="x"))[
+        0
+    ] == 422
+    status, said = await registry.operator.post(
+        f"/api/v1/contracts/{contract_id}/end", {"annulled": False, "reason": "协商解除", "on": "2026-11-28"}
+    )
+    assert (status, said["state"]) == (200, "rescinded")
+    status, said = await registry.desk(registry.first, "cancel", cause="rescinded", reason="合同解除")
+    assert (status, said["state"], said["in_force"]) == (200, "cancelled", False)
