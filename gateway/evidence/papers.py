@@ -11,6 +11,7 @@ from engine.evidence.editions import Edition, Withheld
 from engine.journal.codec import encode_event
 from engine.journal.records import Record
 from engine.rules.auction.state import LotState
+from engine.rules.publicity.content import Confidential
 from engine.rules.publicity.state import NoticeState
 from engine.rules.publicity.visibility import public_notice
 from engine.values import PartyId
@@ -209,7 +210,7 @@ def objections(deal: Deal, language: str) -> list[list[str]]:
 
 
 def basis(deal: Deal, edition: Edition, language: str) -> list[list[str]]:
-    """Return what the price rests on, as far as the terms of the procedure say it."""
+    """Return what the price rests on, as far as the terms of the procedure say it; to a buyer only what was published."""
     terms, currency = deal.state.terms, deal.state.terms.currency
 
     def row(key: str, value: str) -> list[str]:
@@ -225,6 +226,8 @@ def basis(deal: Deal, edition: Edition, language: str) -> list[list[str]]:
             rows.append(row("reserve", amount(reserve.amount)))
         return rows
     if isinstance(deal.state, NoticeState):
+        if edition is Edition.BUYER and deal.state.content.confidential is not Confidential.NO:
+            return []
         return [
             row(
                 one.kind.value,
@@ -234,7 +237,7 @@ def basis(deal: Deal, edition: Edition, language: str) -> list[list[str]]:
         ]
     rows = [] if terms.list_price is None else [row("list", amount(terms.list_price))]
     asset = terms.state_asset
-    if asset is not None:
+    if asset is not None and edition is not Edition.BUYER:
         rows += [
             row("valuation", f"{amount(asset.valuation)} · {asset.valuation_no} · {when(asset.valued_at_us)[:10]}"),
             row("floor", f"{asset.floor_bps / 100:g}%"),
