@@ -437,6 +437,8 @@ _DEALS: Final = (
     Door("GET", "/deals/{deal}/sign", MEMBERS),
     Door("GET", "/deals/{deal}/pay", MEMBERS),
     Door("GET", "/deals/{deal}/documents/{digest}", MEMBERS),
+    Door("GET", "/deals/{deal}/benefits", MEMBERS),
+    Door("GET", "/deals/{deal}/benefits.pdf", MEMBERS),
     Door("GET", "/desk/deals", STAFF),
     Door("GET", "/me/statement", MEMBERS),
     Door("GET", "/me/statement.{kind}", MEMBERS),

@@ -1,0 +1,1 @@
+"""Reference sheets for people: from a deal to its sheet."""
