@@ -95,6 +95,7 @@ from pricing.client import PricingClient
 from pricing.store import PRICING_MIGRATIONS, PricingStore
 from settlement.deals.working import Working
 from settlement.deposits.telling import Telling
+from settlement.distribution.store import Distribution
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 
 DRAIN_EACH_S: Final = 0.02
@@ -293,6 +294,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         live=live,
         settling=settling,
         registering=registering,
+        distribution=Distribution(pool, settling.deals, calendar=lambda: calendar, now_us=engine.clock.now_us),
         banking=build_banking(pool, config, settling, engine.clock.now_us),
         typesetter=Typesetter(on_set=metrics.document),
         pricing=Pricing(PricingClient(config.data_dir), PricingStore(pool), dsn),

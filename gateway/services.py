@@ -46,6 +46,7 @@ from gateway.notices.objectors import Objectors
 from gateway.pricing.beside import Pricing
 from gateway.registrations.registering import Registering
 from gateway.settling import Settling
+from settlement.distribution.store import Distribution
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class Services:
     """All live connections; also keeps the bid budgets of accounts."""
     settling: Settling
     """Ledger, deposits and payouts."""
+    distribution: Distribution
+    """How units share their income with those who completed an achievement."""
     registering: Registering
     """Contracts, registrations, the feed to an outside registrar."""
     banking: Banking

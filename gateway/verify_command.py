@@ -19,6 +19,7 @@ from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_certificate, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
 from engine.journal.reader import Reader
+from settlement.distribution.store import problems_of_histories
 from settlement.evidence import settlement_findings
 from settlement.registration.verification import RegistryVerdict, verify_registry
 from settlement.verification import MoneyVerdict, verify_money
@@ -143,6 +144,9 @@ async def _verify_database(
         reader = Reader(pool)
         verdict = await verify_log(reader.shard_page, reader.snapshots(), checkpoints, _progress)
         money = await verify_money(pool) if await _holds(pool, "ledger_entry") else MoneyVerdict([])
+        if await _holds(pool, "distribution_plan"):
+            async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+                money.findings += [Finding(*found) for found in await problems_of_histories(connection)]
         catalogue = await verify_versions(pool)
         registry = await verify_registry(pool) if await _holds(pool, "registration") else RegistryVerdict([])
     verdict.findings[:0] = findings

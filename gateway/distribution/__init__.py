@@ -1,0 +1,1 @@
+"""Distribution of income for people: who of a unit may do what."""
