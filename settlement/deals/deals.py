@@ -22,6 +22,7 @@ from settlement.deals.clocks import working
 from settlement.deals.deal import Deal, DealSide
 from settlement.deals.fees import FeeTerms
 from settlement.deals.money import KINDS
+from settlement.deals.phases import Phase
 from settlement.deals.process import Process
 from settlement.deals.rules_data import deal_rules
 from settlement.deals.store import MARKET, QUERIES, Asked, Changed, DealShelf, HistoryLine, Outcome, Payee, process_of
@@ -29,8 +30,9 @@ from settlement.deals.striking import Conditions
 from settlement.deposits.deposits import DRAWS, Deposits, no_account
 from settlement.deposits.events import DepositState
 from settlement.deposits.evolving import Deposit
+from settlement.deposits.store import QUERIES as DEPOSIT_QUERIES
 from settlement.deposits.virtual_accounts import SERIAL_DIGITS, virtual_account
-from settlement.ledger.book import Connection
+from settlement.ledger.book import Connection, Overdrawn
 from settlement.payouts.payouts import OrderState, PayoutOrder, Payouts
 
 PAGE_MAX: Final = 200
@@ -166,11 +168,24 @@ class Deals:
         )  # fmt: skip
         return await self.do(deal_id, act, key=f"deposit:{deposit.id}:{deposit.seq}", on=on)
 
-    async def _deposit_changed(self, connection: Connection, before: Deposit, after: Deposit, _: int) -> None:
-        """Follow a deposit into the price and out of it, in its own transaction."""
+    async def _deposit_changed(self, connection: Connection, before: Deposit, after: Deposit, at_us: int) -> None:
+        """Follow a deposit into the price and out of it, in its own transaction.
+
+        Where the deal has ended the deposit goes its own way, and an operator sees it: an appeal upheld after the second sale.
+
+        Raises:
+            Overdrawn: the deal cannot give the money up any more; the deposit's act is refused with it.
+        """
         was, now = (one.state is DepositState.CONVERTED for one in (before, after))
         deal_id = after.deal_ref or before.deal_ref
-        if was is now or await self._shelf.read(deal_id, connection) is None:
+        process = None if was is now else await self._shelf.read(deal_id, connection)
+        if process is None:
+            return
+        if process.phase.is_final or process.phase is Phase.REFUNDING:
+            stream, code = process.deal.source.stream, "wrong_phase"
+            await connection.execute(
+                DEPOSIT_QUERIES["note_problem"], stream, after.seq, after.id, "Convert", code, at_us
+            )
             return
         if now:
             done = await self._take_deposit(deal_id, after, connection)
@@ -178,7 +193,7 @@ class Deals:
             act = a.LoseDeposit(deposit_id=after.id, amount_fen=after.amount_fen)
             done = await self.do(deal_id, act, on=connection)
         if isinstance(done, Refused):
-            raise RuntimeError(f"deal {deal_id} does not follow its deposit: {done.code.value}")
+            raise Overdrawn(f"deal {deal_id} does not follow its deposit: {done.code.value}")
 
     async def _payout_ended(self, connection: Connection, order: PayoutOrder, _: int) -> None:
         """Follow what became of an order of a deal, in the same transaction."""

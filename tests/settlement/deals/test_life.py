@@ -374,3 +374,28 @@ async def test_the_ledger_names_every_fen_of_a_deal(house: DealHouse) -> None:
     await house.signed()
     await house.pay(100 * WAN)
     assert await house.ledger.balance(Account.PRICE_ESCROW, deal="DA-a1") == -100 * WAN
+
+
+async def test_an_appeal_upheld_after_the_end_leaves_the_deposit_to_an_operator(house: DealHouse) -> None:
+    deposit = await house.held("abc.1")
+    await house.deals.deposits.convert("abc.1", "DA-a1")
+    await house.signed(a_deal(price_fen=180 * WAN, deposit_ids=("abc.1",)))
+    assert (await house.deal()).received_fen == deposit.amount_fen, "it asked when it opened"
+    for _ in range(3):
+        house.clock.pass_us(40 * DAY_US)
+        await house.work()
+    await house.do(a.DecideDefault(side=DealSide.BUYER, reason="逾期不付款"))
+    await house.work()
+    process = await house.deal()
+    assert (process.phase, process.escrow_fen) == (Phase.RESELLING, 0), "the deposit is on its way to be lost"
+    await house.do(a.RecordResale(second_price_fen=200 * WAN, costs_fen=0, deposit_fen=deposit.amount_fen))
+    await house.deposits.appeal("abc.1", BUYER, "住院，有证明", actor=BUYER)
+    await house.deposits.decide_appeal("abc.1", upheld=True, reason="属实", actor="op")
+    assert [(one.deposit, one.code) for one in await house.deposits.problems()] == [("abc.1", "wrong_phase")]
+    await house.deposits.undo_conversion("abc.1", "成交已终结", actor="op")
+    await house.deposits.schedule_release("abc.1", house.clock.now_us, "申诉成立", actor="op")
+    house.clock.pass_us(20 * DAY_US)
+    await house.clocks.tick()
+    await house.payouts.send_due()
+    assert await house.balances() == {}
+    await house.sound()
