@@ -42,7 +42,7 @@ async def show_ledger(request: web.Request) -> web.Response:
     lines = await services.settling.ledger.statement(party=party, limit=LINES_SHOWN) if party else []
     return page(
         request, "books/ledger.html", totals=totals, day=day, party=party, lines=lines, shown=LINES_SHOWN,
-        rest=sum(total.balance_fen for total in totals), yuan=yuan,
+        rest=sum(total.balance_fen for total in totals), yuan=grouped,
     )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ async def _statement_page(request: web.Request, party_id: str, address: str) -> 
     after = request.query.get("after", "")[:30]
     lines = await services.settling.ledger.statement(party=party_id, after=after, limit=LINES_SHOWN + 1)
     more = lines[LINES_SHOWN - 1].position if len(lines) > LINES_SHOWN else None
-    return page(request, "books/statement.html", lines=lines[:LINES_SHOWN], more=more, address=address, yuan=yuan)
+    return page(request, "books/statement.html", lines=lines[:LINES_SHOWN], more=more, address=address, yuan=grouped)
 
 
 async def _statement_file(request: web.Request, party_id: str) -> web.Response:
@@ -120,6 +120,12 @@ def _workbook(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def grouped(fen: int) -> str:
+    """Return an amount in yuan with two decimals and groups of thousands, as people read it."""
+    whole, _, rest = yuan(abs(fen)).partition(".")
+    return f"{'-' if fen < 0 else ''}{int(whole):,}.{rest}"
 
 
 def _harmless(text: str) -> str:

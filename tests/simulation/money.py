@@ -22,6 +22,7 @@ from settlement.deals.deal import DealSide
 from settlement.deals.evolving import evolve as evolve_deal
 from settlement.deals.money import entry_of as deal_entry
 from settlement.deals.money import pay_outs_of
+from settlement.deals.payment import Instalments, Part, Trigger
 from settlement.deals.process import Process
 from settlement.deals.stepping import step
 from settlement.deposits import acts as a
@@ -42,8 +43,17 @@ HOUR_US: Final = 3_600_000_000
 DEALS_OPEN: Final = 12
 AMOUNT: Final = 30_000
 PRICE: Final = 100_000
+BALANCES_KEPT: Final = 80
+"""Sub-accounts that returned to zero are dropped above this, to keep every check quick."""
 CRASH: Final = 0.1
 """Share of operations that die at one of their writes."""
+PARTS: Final = Instalments(
+    parts=(
+        Part(share_bps=3_000, after=Trigger.SIGNING, days=5),
+        Part(share_bps=3_000, after=Trigger.DELIVERY, days=30),
+        Part(share_bps=4_000, after=Trigger.DELIVERY, days=90),
+    )
+)
 PLANTS: Final = ("half_transaction", "double_posting", "lost_conversion")
 
 
@@ -138,6 +148,8 @@ class World:
                 done = "overdrawn"
             self.done[f"{name}:{done}"] += 1
             self.check_touched()
+            if len(self.store.balances) > BALANCES_KEPT:
+                self.store.balances = {sub: amount for sub, amount in self.store.balances.items() if amount}
 
     def _choose(self) -> str:
         return self.random.choices(
@@ -161,8 +173,14 @@ class World:
         )  # fmt: skip
         self.act_on_deposit(deposit_id, require)
         mode = self.random.choice(("PLAIN", "TRANSFER"))
+        payment = self.random.choice(("ONE_TIME", "INSTALMENT"))
         deal = a_deal(
-            id=deal_id, price_fen=PRICE, mode=mode, deposit_ids=(deposit_id,), sign_by_us=self.now_us + 200 * HOUR_US
+            id=deal_id,
+            price_fen=PRICE,
+            mode=mode,
+            payment=payment,
+            deposit_ids=(deposit_id,),
+            sign_by_us=self.now_us + 200 * HOUR_US,
         )
         self.act_on_deal(deal_id, da.OpenDeal(deal=deal, virtual_account=deal_id))
         return "opened"
@@ -174,9 +192,6 @@ class World:
             if deposit is None or deposit.state in (S.RELEASED, S.FORFEITED, S.PARTLY_DEDUCTED, S.LAPSED, S.CONVERTED):
                 self.store.deals.pop(name)
                 self.store.deposits.pop(f"d{name[3:]}", None)
-                self.store.balances = {
-                    sub: amount for sub, amount in self.store.balances.items() if amount or sub.account is Account.BANK
-                }
                 return "forgotten"
         return "full"
 
@@ -230,7 +245,9 @@ class World:
         side = self.random.choice(list(DealSide))
         likely: dict[str, da.Act] = {
             "confirming": da.ConfirmDeal(document_digest="", signature="", key=""),
-            "drafting": da.SupplyDraft(contract_ref="C", contract_digest="t"),
+            "drafting": da.ProposePayment(payment=PARTS)
+            if process.payment is None and process.deal.payment == "INSTALMENT"
+            else da.SupplyDraft(contract_ref="C", contract_digest="t"),
             "signing": da.SignContract(side=side, party_id="x", contract_digest="t"),
             "concluding": da.NoteSigned(contract_ref="C"),
             "certifying": da.IssueCertificate(number="1", document_digest="", signature="", key=""),
