@@ -36,6 +36,8 @@ INFLUENCE_MAX: Final = 0.25
 """A deal that is not proven to be independent moves a forecast by this share of its own distance from the start at most."""
 VALUED_PRIOR_DEALS: Final = 10.0
 """Where most deals have a valuation, so many deals speak for the valuation alone against what the process adds to it."""
+VALUED_ALONE: Final = 8
+"""Up to so many deals the valuation with the market's markup speaks alone."""
 FOREST_PRIOR_SHARE: Final = 0.2
 FOREST_PRIOR_DEALS: Final = 30.0
 REACH: Final = 0.5
@@ -233,7 +235,8 @@ class Model:
             return 1.0
         shares = np.linspace(0.0, 1.0, 21)
         best = float(shares[int(np.argmin([float(np.abs(y - s * left_out).mean()) for s in shares]))])
-        return len(y) * best / (len(y) + VALUED_PRIOR_DEALS)
+        heard = max(len(y) - VALUED_ALONE, 0)
+        return heard * best / (heard + VALUED_PRIOR_DEALS)
 
     def _left_out(self, places: NDArray[np.int64]) -> tuple[Array, Array]:
         if self._known is not None:
@@ -253,7 +256,7 @@ class Model:
         """Bound how far from its start a forecast may go: half an sd beyond what was ever seen."""
         sold = self.y[self.used & ~self.deals.unsold]
         self._bounds = (-math.inf, math.inf)
-        if len(sold) >= 3:
+        if len(sold) >= DEALS_MIN:
             reach = REACH * float(sold.std())
             self._bounds = float(sold.min()) - reach, float(sold.max()) + reach
 
