@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from aiohttp import web
@@ -20,6 +21,7 @@ from settlement.ledger.book import FOR_EVER_US, PAGE_MAX, StatementLine
 LINES_SHOWN: Final = 100
 LINES_MAX: Final = 20_000
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+AMOUNTS: Final = frozenset({"debit", "credit", "balance"})
 TRIAL_COLUMNS: Final = ("code", "account", "debit", "credit", "balance")
 
 
@@ -105,6 +107,7 @@ def table_file(kind: str, name: str, columns: Sequence[str], rows: Sequence[Sequ
 def _workbook(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     import openpyxl  # loaded where it is needed: it is large
     from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
 
     book = openpyxl.Workbook()
     sheet: Any = book.active
@@ -113,13 +116,22 @@ def _workbook(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
         cell.font = Font(bold=True)
     sheet.freeze_panes = "A2"
     for row in rows:
-        sheet.append([_harmless(cell) for cell in row])
+        sheet.append([_number_or_text(name, cell) for name, cell in zip(columns, row, strict=True)])
+    for place, name in enumerate(columns, start=1):
+        if name in AMOUNTS:
+            for cell in sheet[get_column_letter(place)][1:]:
+                cell.number_format = "#,##0.00"
     for column, name in zip(sheet.columns, columns, strict=True):
         widest = max([len(name), *(len(str(cell.value or "")) for cell in column[:200])])
         sheet.column_dimensions[column[0].column_letter].width = min(40, widest + 2)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _number_or_text(name: str, cell: str) -> Decimal | str:
+    """Return an amount as an exact number, anything else as text."""
+    return Decimal(cell) if name in AMOUNTS and cell else _harmless(cell)
 
 
 def grouped(fen: int) -> str:

@@ -23,6 +23,8 @@ from settlement.deals.process import Process
 A_PAGE: Final = 20
 FIELD_MAX: Final = 1_000
 PARTS_SHOWN: Final = 4
+EVENTS_SHOWN: Final = 200
+"""The newest; the whole history is in the interface, page by page."""
 
 
 async def show_mine(request: web.Request) -> web.Response:
@@ -123,7 +125,7 @@ async def _page(
     services = request.app[SERVICES]
     who = _who(side)
     names = await _names(services, (process.deal.seller_id, *process.deal.buyers, process.deal.fees.broker_id))
-    history = await services.settling.deals.history(process.id)
+    history = await services.settling.deals.history(process.id, max(0, process.seq - EVENTS_SHOWN))
     return page(
         request, template, 200 if refused is None else 422, process=process, deal=process.deal, who=who, names=names,
         refused=refused, typed=typed or {}, stages=showing.stages_of(process), steps=showing.steps_of(history),

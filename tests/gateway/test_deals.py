@@ -140,7 +140,7 @@ async def _statements(table: Table) -> None:
     async with table.buyer.http.get(table.buyer.base + "/me/statement.xlsx", headers=table.buyer.headers) as response:
         sheet: Any = openpyxl.load_workbook(io.BytesIO(await response.read())).active
     rows = list(sheet.iter_rows(values_only=True))
-    assert rows[0][:3] == ("entry", "time", "fact") and [row[9] for row in rows[1:3]] == ["100000.00", "200000.00"]
+    assert rows[0][:3] == ("entry", "time", "fact") and [row[9] for row in rows[1:3]] == [100_000, 200_000]
     assert (await html(table.buyer, "/desk/ledger"))[0] == 403
     status, text = await html(table.operator, "/desk/ledger")
     assert status == 200 and "试算平衡" in text
