@@ -75,6 +75,7 @@ from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
+from gateway.notices.gauges import add_notice_gauges
 from gateway.notices.ladders import Ladders
 from gateway.notices.objectors import Objectors
 from gateway.notices.telling import Telling as NoticeTelling
@@ -304,6 +305,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         draining=asyncio.Event(),
     )
     _add_gauges(services)
+    add_notice_gauges(services)
     add_money_gauges(metrics, services.settling.counted)
     stack.push_async_callback(registering.close)
     add_registration_gauges(metrics, registering.counted, engine.clock.now_us)

@@ -53,7 +53,7 @@ async def content_of(services: Services, version: Version, wish: NoticeWish, not
     forbidden = rights_problems(version, wish, services.now_us)
     if forbidden:
         raise Refused(Reject.TERMS_INVALID, problems="; ".join(forbidden))
-    record = version.record
+    record, seller = version.record, await services.parties.read(version.owner)
     files = await services.attachments.of_subject(f"notice/{notice_id}")
     return nc.NoticeContent(
         achievement_id=version.id,
@@ -81,6 +81,7 @@ async def content_of(services: Services, version: Version, wish: NoticeWish, not
         unit_place=wish.unit_place,
         objections_to=wish.objections_to,
         files=tuple(nc.AttachedFile(id=one.id, name=one.name, sha256=one.sha256) for one in files),
+        demonstration=seller is not None and seller.demonstration,
     )
 
 

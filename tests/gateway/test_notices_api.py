@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from engine.catalogue.search.notices import Notices
 from engine.rules.publicity.state import NoticePhase
+from engine.values import PartyId
 from gateway.accounts.model import Role
 from gateway.errors import Code
 from tests.gateway.agreed import NOTICES, PERSON, STATEMENT, Agreement, content
@@ -149,9 +152,7 @@ async def test_an_objection_is_handled_and_everybody_concerned_is_told(agreed: A
     inbox = Notices(agreed.services.pool)
 
     async def told(party: str) -> set[str]:
-        return {one.about for one in await inbox.page(party)}  # type: ignore[arg-type]
-
-    import asyncio
+        return {one.about for one in await inbox.page(PartyId(party))}
 
     assert objector.account is not None
     async with asyncio.timeout(60):
@@ -219,6 +220,10 @@ async def test_a_supervisor_reads_the_queue_and_only_an_operator_acts(agreed: Ag
     status, queues = await supervisor.get("/api/v1/desk/publicity")
     assert (status, len(queues["to_receive"])) == (200, 1)
     assert (await agreed.act(supervisor, "objections/1/receive", admitted=True))[1]["code"] == Code.FORBIDDEN
+    headers = {**supervisor.headers, "Accept": "text/plain"}
+    async with supervisor.http.get(supervisor.base + "/metrics", headers=headers) as response:
+        shown = await response.text()
+    assert "ortoo_objections_open 1.0" in shown and "ortoo_objections_overdue 0.0" in shown
     status, answer = await agreed.operator.post(
         f"{NOTICES}/{agreed.name}/gaps", wish(from_us=agreed.services.now_us - 1, to_us=agreed.services.now_us)
     )
