@@ -78,13 +78,12 @@ def publicity_end(
         nominal = Day(nominal + 1)
         left -= nominal not in lost
     last = next_working_day(calendar, nominal)
+    if announced_us is not None:
+        last = max(last, day_of(InstantUs(announced_us - 1)))
     while last in lost or any(gap.from_us < end_of(last) <= gap.to_us for gap in gaps):
         last = next_working_day(calendar, Day(last + 1))
     certain = is_certain(calendar, nominal) and is_certain(calendar, last)
-    ends_at_us = end_of(last)
-    if announced_us is not None and announced_us > ends_at_us:
-        return PeriodEnd(ends_at_us=announced_us, last_day=day_of(InstantUs(announced_us - 1)), certain=certain)
-    return PeriodEnd(ends_at_us=ends_at_us, last_day=last, certain=certain)
+    return PeriodEnd(ends_at_us=end_of(last), last_day=last, certain=certain)
 
 
 def with_gap(gaps: tuple[Gap, ...], new: Gap) -> tuple[Gap, ...]:

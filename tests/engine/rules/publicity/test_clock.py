@@ -12,11 +12,13 @@ import pytest
 from engine.calendar import Day, format_day, parse_day, period_end, start_of
 from engine.catalogue.codes.calendar_data import load_calendar
 from engine.rules.publicity import commands as c
+from engine.rules.publicity.deciding import decide
 from engine.rules.publicity.periods import GAPS_MAX, lost_days, publicity_end, with_gap
 from engine.rules.publicity.state import Gap, Leg
 from engine.values import DurationUs, InstantUs
 from tests.engine.rules.publicity.transcript import (
     HOUR_US,
+    NOTICE,
     Story,
     at,
     decision,
@@ -167,3 +169,16 @@ def test_gaps_are_merged_and_bounded() -> None:
     assert gaps[0].from_us == at("03-02 00:00")
     covered = with_gap(gaps, Gap(from_us=gaps[0].from_us, to_us=gaps[-1].to_us))
     assert len(covered) == 1
+
+
+def test_an_end_that_stands_although_it_would_now_be_counted_earlier_is_moved_by_a_gap_over_it() -> None:
+    later = CALENDAR.days_off | {day("2026-03-17"), day("2026-03-18")}
+    story = Story(type(CALENDAR)(version="old", first_day=CALENDAR.first_day, last_day=day("2026-03-01"), days_off=later, make_up_days=CALENDAR.make_up_days))  # fmt: skip
+    story.published("03-02 09:00")
+    assert (story.ends, story.notice.certain) == ("03-19 24:00", False)
+    story.calendar = CALENDAR
+    assert story.tell("03-03 09:00", c.RecountPeriod(calendar_version=CALENDAR.version)) == "period_recounted"
+    assert story.ends == "03-19 24:00", "people rely on what was announced"
+    due = at("03-20 00:00")
+    found = decide(story.notice, NOTICE, c.ReachDeadline(due_us=due), InstantUs(due + HOUR_US), CALENDAR)
+    assert found.event is not None and when(found.event.ends_at_us) == "03-20 24:00"  # type: ignore[union-attr]
