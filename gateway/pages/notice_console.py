@@ -14,6 +14,7 @@ from aiohttp import web
 
 from engine.catalogue.achievements.versions import AchievementId, Version
 from engine.catalogue.attachments import NotTaken
+from engine.catalogue.codes.publicity_rules import publicity_rules, publicity_sources
 from engine.money_words import in_chinese, in_english
 from engine.rules.conflicts import RelationKind
 from engine.rules.publicity.checking import content_problems, terms_problems
@@ -190,6 +191,7 @@ async def _step_page(
         ties=[kind.value for kind in steps.TIES], completers=completers_of(version.record) if version else (),
         files=await services.attachments.of_subject(FILES_OF_NOTICE.format(draft.listing)), price_words=words,
         limit_mb=services.config.attachment_bytes_max // 1_000_000,
+        least_days=publicity_rules().least_days, least_source=publicity_sources()["least_days"].source,
     )  # fmt: skip
 
 

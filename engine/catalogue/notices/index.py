@@ -108,10 +108,6 @@ class NoticeIndex:
         """Return a party's own notices, published or not, last changed first."""
         return await self._rows("of_seller", seller_id, PAGE_MAX)
 
-    async def of_achievement(self, achievement_id: str) -> list[NoticeRow]:
-        """Return the published notices of an achievement that may be named, newest first."""
-        return await self._rows("of_achievement", achievement_id, PAGE_MAX)
-
     async def in_phases(self, phases: Sequence[NoticePhase]) -> list[NoticeRow]:
         """Return the notices that stand in these phases, longest waiting first."""
         return await self._rows("in_phases", [phase.value for phase in phases], QUEUE_MAX)

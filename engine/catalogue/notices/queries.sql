@@ -36,10 +36,6 @@ ORDER BY changed_at_us DESC, notice LIMIT $2;
 -- name: of_seller
 SELECT * FROM publicity_row WHERE seller_id = $1 ORDER BY since_us DESC LIMIT $2;
 
--- name: of_achievement
-SELECT * FROM publicity_row WHERE achievement_id = $1 AND published_at_us IS NOT NULL AND confidential = 'no'
-ORDER BY published_at_us DESC LIMIT $2;
-
 -- name: in_phases
 -- A queue: longest waiting first.
 SELECT * FROM publicity_row WHERE phase = ANY($1::text[]) ORDER BY since_us, notice LIMIT $2;

@@ -136,13 +136,6 @@ class PublicNotice(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class InsideNotice(Struct, frozen=True, kw_only=True):
-    """A notice as the institution and the staff of the market see it: the state itself, with what the public sees beside it."""
-
-    state: NoticeState
-    public: PublicNotice | None
-
-
 def public_notice(state: NoticeState, at_us: InstantUs) -> PublicNotice | None:
     """Return the notice as everybody may see it at an instant; None if it was never published."""
     if not state.versions:
@@ -236,11 +229,6 @@ def shown_part(content: NoticeContent, *, limited: bool) -> NoticeContent:
         related=(),
         files=(),
     )
-
-
-def inside_notice(state: NoticeState, at_us: InstantUs) -> InsideNotice:
-    """Return the notice with everything that the institution and the market decide by. Who asks is the gateway's to know."""
-    return InsideNotice(state=state, public=public_notice(state, at_us))
 
 
 def closest_tie(content: NoticeContent) -> RelationKind | None:
