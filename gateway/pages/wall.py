@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any, Final
 
+import segno
 from aiohttp import web
 
 from engine.catalogue.board.entries import GROUPS, KINDS, READABLE, BoardEntry, EntryKind
@@ -84,13 +86,24 @@ async def wall_data(services: Services, language: str) -> dict[str, Any]:
             },
             "deals": sum(number for (kind, _), number in counts.items() if kind in KINDS["deal"]),
         },
-        "notices": [_notice(row, language) for row in await rows_of(services, running, services.now_us)],
+        "notices": [
+            _notice(row, language, services.config.public_address)
+            for row in await rows_of(services, running, services.now_us)
+        ],
         "sessions": [_session(lot) for lot in found.lots],
         "deals": [_deal(entry) for entry in await services.board.latest_deals(DEALS)],
     }
 
 
-def _notice(row: Row, language: str) -> dict[str, Any]:
+@lru_cache(maxsize=4_096)
+def qr_code(address: str) -> dict[str, Any]:
+    """Return a QR code as its modules, row by row in one hexadecimal number: the wall draws it, with the network or without."""
+    rows = segno.make_qr(address, error="m").matrix
+    bits = "".join("1" if module else "0" for row in rows for module in row)
+    return {"size": len(rows), "bits": f"{int(bits, 2):0{-(-len(bits) // 4)}x}"}
+
+
+def _notice(row: Row, language: str, site: str) -> dict[str, Any]:
     entry, notice = row.entry, row.notice
     assert notice is not None, "only notices are asked for"
     return {
@@ -107,7 +120,7 @@ def _notice(row: Row, language: str) -> dict[str, Any]:
         "related": notice.related is not None,
         "mode": entry.mode,
         "price": str(entry.price),
-        "code": entry.currency,
+        "currency": entry.currency,
         "exponent": entry.exponent,
         "field_name": field_name(entry.field, language) if entry.field else "",
         "region_name": region_name(entry.region, language),
@@ -117,7 +130,7 @@ def _notice(row: Row, language: str) -> dict[str, Any]:
         "ends_text": formatting.until(notice.ends_at_us),
         "objection_state": notice.objection_state,
         "demonstration": entry.demonstration,
-        "qr": f"{row.path}/qr.svg",
+        "code": qr_code(f"{site}{row.path}"),
     }
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import pytest
+import segno
 
 from engine.journal.codec import request_digest
 from engine.rules.auction import commands as auction
@@ -368,6 +369,10 @@ async def test_the_wall_gets_what_runs_and_what_was_struck(market: Services, tow
     }
     assert [one["entry"] for one in data["deals"]] == [f"auction/{lot}"]
     assert data["totals"] == {"running": 1, "objected": 1, "ended": 0, "deals": 1}
+    code = data["notices"][0]["code"]
+    drawn = f"{int(code['bits'], 16):0{code['size'] ** 2}b}"
+    rows = segno.make_qr(f"{market.config.public_address}/board/notices/n-1", error="m").matrix
+    assert [int(one) for one in drawn] == [int(module) for row in rows for module in row]
     page = await ok(town, "/wall?turn=5&lang=en")
     settings = json.loads(re.search(r'id="wall-data">(.*?)</script>', page)[1])  # type: ignore[index]
     assert settings["turn_ms"] == 5_000 and settings["assets"] == data["assets"]

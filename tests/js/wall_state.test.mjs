@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { codePath } from "../../gateway/static/js/wall/code.js";
 import { mongolian } from "../../gateway/static/js/lib/mongolian.js";
 import {
   DEALS_MOST, FRESH_MS, NOTICES_MOST, POLL_MS, QUIET_US, RETRY_MOST_MS, SESSIONS_MOST, STALE_MS, age, emptyWall, freshness, pageOf, pauseMs,
@@ -133,4 +134,11 @@ test("traditional Mongolian script stands in columns, Cyrillic in lines", () => 
   assert.deepEqual(mongolian("ᠮᠣᠩᠭᠣᠯ"), { text: "ᠮᠣᠩᠭᠣᠯ", script: "vertical", lang: "mn-Mong" });
   assert.deepEqual(mongolian("Монгол"), { text: "Монгол", script: "lines", lang: "mn-Cyrl" });
   assert.equal(mongolian(""), null);
+});
+
+test("a QR code is drawn module by module", () => {
+  // 1 0 1 / 0 1 0 / 1 0 0 is 101010100 in binary, 154 in hexadecimal.
+  assert.equal(codePath(3, "154"), "M0 0h1v1h-1zM2 0h1v1h-1zM1 1h1v1h-1zM0 2h1v1h-1z");
+  assert.equal(codePath(2, "1"), "M1 1h1v1h-1z");
+  assert.equal(codePath(2, ""), "");
 });

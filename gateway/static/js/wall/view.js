@@ -5,6 +5,7 @@ import { mongolian } from "../lib/mongolian.js";
 import { money } from "../lib/money.js";
 import { countdown, when } from "../lib/texts.js";
 import { DEALS_A_PAGE, SESSIONS_A_PAGE, age, freshness, pageOf, sessions, slide } from "./state.js";
+import { codePath } from "./code.js";
 
 const DAYS_DRAWN_MOST = 60;
 const FULL_DATE = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai", dateStyle: "short", timeStyle: "medium" });
@@ -62,7 +63,7 @@ function noticeView(see) {
         <p class="notice-slide__other">${see.english ? notice.title_zh : notice.title_en}</p>
         ${mn?.script === "lines" ? html`<p class="notice-slide__other" lang=${mn.lang}>${mn.text}</p>` : nothing}
         <dl class="notice-slide__facts">
-          <div class="notice-slide__price"><dt>${t("wall.price")}</dt><dd>${money(notice.price, notice)}</dd></div>
+          <div class="notice-slide__price"><dt>${t("wall.price")}</dt><dd>${money(notice.price, { code: notice.currency, exponent: notice.exponent })}</dd></div>
           <div><dt>${t("wall.seller")}</dt><dd>${pick(see, notice.seller_zh, notice.seller_en)}</dd></div>
           <div><dt>${t("wall.buyer")}</dt><dd>${notice.buyer || t("wall.not_shown")}</dd></div>
           <div><dt>${t("wall.mode")}</dt><dd>${notice.mode ? t(`catalogue.mode.${notice.mode}`) : t("wall.not_shown")}</dd></div>
@@ -77,7 +78,7 @@ function noticeView(see) {
         ${notice.group === "running" ? html`<strong>${t("wall.days_left", { days: notice.days_left })}</strong><span>${t("wall.until", { at: notice.ends_text })}</span>` : html`<strong>${t("wall.stands_still")}</strong><span>${t("wall.still_to_show", { days: notice.days_left })}</span>`}
         <span class="notice-slide__objections">${t(`wall.objections.${notice.objection_state}`)}</span>
       </div>
-      <figure class="notice-slide__code"><img src=${notice.qr} alt="" width="240" height="240"><figcaption>${t("wall.scan")}</figcaption></figure>
+      <figure class="notice-slide__code">${codeView(notice.code)}<figcaption>${t("wall.scan")}</figcaption></figure>
     </div>
     <p class="notice-slide__place">${t("wall.place", { place: found.place, of: found.of })}</p>
   `;
@@ -86,6 +87,11 @@ function noticeView(see) {
 function dayText({ t }, notice) {
   if (notice.day_no === 0 && notice.group === "running") return html`<strong class="notice-slide__today">${t("wall.published_today")}</strong>`;
   return html`<span>${t("wall.day")}</span><strong>${notice.day_no}</strong><span>${t("wall.of_days", { days: notice.days })}</span>`;
+}
+
+/** A QR code from its modules; drawn here, so that it is there without a network, too. */
+function codeView({ size, bits }) {
+  return html`<svg class="code" viewBox="-2 -2 ${size + 4} ${size + 4}" role="img" aria-hidden="true"><path d=${codePath(size, bits)}></path></svg>`;
 }
 
 /** One cell for each day of the period: shown, running, to come. */
