@@ -14,7 +14,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ import aiohttp
 import msgspec
 
 from loadtests.client.driver import Connection, LoadClient, Run, compiled_client
-from loadtests.machine import placement, usable_cores
+from loadtests.machine import cpu_ns, placement, usable_cores
 from loadtests.market import Bidder, Market
 from loadtests.processes import Child
 from loadtests.report import Figure, json_line, ratios, table
@@ -56,6 +57,17 @@ class Slices(msgspec.Struct):
     alone: list[Run] = []
     with_readers: list[Run] = []
     readers: list[dict[str, Any]] = []
+    cores_alone: list[float] = []
+    """Processor time of the server's process over the time of the slice: what was used, however crowded the machine."""
+    cores_read: list[float] = []
+
+
+@contextmanager
+def used(pid: int, taken: list[float]) -> Iterator[None]:
+    """Note the cores that a process uses during the block, on average."""
+    cpu_before, before = cpu_ns([pid]), time.monotonic_ns()
+    yield
+    taken.append((cpu_ns([pid]) - cpu_before) / (time.monotonic_ns() - before))
 
 
 async def fill_board(server: Server, market: Market, bidders: Sequence[Bidder]) -> None:
@@ -107,10 +119,14 @@ async def measure(on: Stand, plan: Plan) -> tuple[Slices, list[str]]:
                 await client.open(1.0, plan.rate, settle=SETTLE_S)
                 for number in range(plan.rounds):
                     say(f"round {number + 1} of {plan.rounds}")
-                    found.alone.append((await client.open(plan.seconds, plan.rate, settle=SETTLE_S)).checked())
+                    with used(on.server.pid, found.cores_alone):
+                        found.alone.append((await client.open(plan.seconds, plan.rate, settle=SETTLE_S)).checked())
                     reading = asyncio.create_task(crowd.ask(f"read {plan.seconds + 2 * SETTLE_S}", plan.seconds + 60))
-                    found.with_readers.append((await client.open(plan.seconds, plan.rate, settle=SETTLE_S)).checked())
-                    found.readers.append(await reading)
+                    with used(on.server.pid, found.cores_read):
+                        found.with_readers.append(
+                            (await client.open(plan.seconds, plan.rate, settle=SETTLE_S)).checked()
+                        )
+                        found.readers.append(await reading)
             finally:
                 await crowd.stop()
                 await client.stop()
@@ -136,6 +152,8 @@ def figures(found: Slices, plan: Plan) -> list[Figure]:
             "cost_p99", f"bidder's wait, p99: with {plan.readers} readers / without",
             bids(found.with_readers, "p99_us"), bids(found.alone, "p99_us"), less_is_better=True,
         ),
+        Figure(key="cores_alone", title="server's processor time without readers", values=found.cores_alone, unit="cores"),
+        Figure(key="cores_read", title="server's processor time with readers", values=found.cores_read, unit="cores"),
         Figure(key="readers_rate", title="pages read a second", values=[told["rate"] for told in found.readers]),
     ]  # fmt: skip
     for name, label in (("p50_us", "p50"), ("p99_us", "p99")):

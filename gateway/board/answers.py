@@ -29,8 +29,8 @@ KEPT_MAX: Final = 512
 BYTES_MAX: Final = 64 * 1024 * 1024
 REVISION_S: Final = 0.5
 GZIP_FROM: Final = 1_024
-CACHE: Final = "public, no-cache"
-"""May be kept anywhere, but is asked for again each time: the ETag makes that cheap, and nobody sees yesterday's board."""
+CACHE: Final = "public, max-age=1, must-revalidate"
+"""A proxy in front may answer a crowd for a second; then it asks again, which the ETag makes cheap. Nobody sees yesterday's board."""
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
@@ -91,7 +91,8 @@ class Answers:
         headers: dict[str, str] = {
             hdrs.CACHE_CONTROL: CACHE,
             hdrs.ETAG: etag,
-            hdrs.VARY: "Accept-Encoding, Accept-Language, Cookie",
+            # An address that names its language is the same for everybody, whatever he prefers.
+            hdrs.VARY: "Accept-Encoding" if request.query.get("lang") else "Accept-Encoding, Accept-Language, Cookie",
             **kept.rendered.headers,
         }
         modified_us = kept.rendered.modified_us

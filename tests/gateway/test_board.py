@@ -134,7 +134,8 @@ async def test_an_answer_is_kept_until_the_board_moves(market: Services, town: T
     _, first, headers = await fetch(town, "/board")
     status, body, again = await fetch(town, "/board", If_None_Match=headers["ETag"])
     assert (status, body, again["ETag"]) == (304, "", headers["ETag"])
-    assert again["Cache-Control"] == "public, no-cache"
+    assert again["Cache-Control"] == "public, max-age=1, must-revalidate"
+    assert "Cookie" in again["Vary"] and (await fetch(town, "/board?lang=zh"))[2]["Vary"] == "Accept-Encoding"
     assert (await fetch(town, "/board", If_None_Match='W/"other", ' + headers["ETag"]))[0] == 304
     assert (await fetch(town, "/board", If_None_Match='"other"'))[0] == 200
     await publish(market, "n-2")
