@@ -21,8 +21,6 @@ from engine.rules.real_name import RealNameAct
 from gateway.accounts.audit import NOBODY, Origin
 from gateway.accounts.model import Account, MemberRole, Role
 from gateway.services import Services
-from settlement.deals.acts import SignContract
-from settlement.deals.deal import DealSide
 from settlement.deals.phases import Phase
 from settlement.registration.form import form_fields
 from settlement.registration.workbook import FORM_SHEET
@@ -91,27 +89,30 @@ async def struck(services: Services, seller: Account, buyer: Account, operator: 
     return deal
 
 
-async def sign(services: Services, deal: str) -> None:
-    """Both sides sign the text; the worker opens the registration."""
-    deals = services.settling.deals
-    process = await deals.read(deal)
-    assert process is not None
-    for side, party in ((DealSide.SELLER, process.deal.seller_id), (DealSide.BUYER, process.deal.buyer_id)):
-        await deals.do(
-            deal, SignContract(side=side, party_id=party, contract_digest=process.contract_digest), actor=party
-        )
-    async with asyncio.timeout(FINAL_S):
-        while await services.registering.registrations.of_deal(deal) is None:
-            await asyncio.sleep(0.05)
+def sign(market: LiveMarket, open_page: Callable[..., Any], deal: str) -> None:
+    """Both sides read the whole contract and sign it on its page; the worker opens the registration."""
+    for login in ("reg-institute", "reg-company"):
+        page = open_page(f"/deals/{deal}/sign", login)
+        page.locator(f"a[href='/contracts/C-{deal}']").click()
+        text = page.inner_text("main")
+        assert CHANGES["title_zh"] in text and "3,000,000.00" in text
+        page.go_back()
+        page.check("input[name=agree]")
+        page.locator("button[value=sign]").click()
+        page.wait_for_url(f"**/deals/{deal}")
+    registrations = market.services.registering.registrations
+    until(lambda: market.do(registrations.of_deal(deal)) is not None)
 
 
 @pytest.fixture(scope="module")
-def deal(market: LiveMarket) -> str:
+def deal(chromium: Any, market: LiveMarket) -> str:
     services = market.services
     seller = market.do(organisation(services, market.account("reg-institute", Role.SELLER), INSTITUTION))
     buyer = market.do(organisation(services, market.account("reg-company"), COMPANY))
     found: str = market.do(struck(services, seller, buyer, market.account("reg-operator", Role.OPERATOR)))
-    market.do(sign(services, found))
+    signing = visitors(chromium, market)
+    sign(market, next(signing), found)
+    assert next(signing, None) is None
     for login in ("registrar-a", "registrar-b"):
         market.account(login, Role.REGISTRAR)
     return found
@@ -182,7 +183,7 @@ def test_a_deal_goes_through_the_pages_to_a_number_and_its_files_read_back(
     seller.get_by_role("link", name="证明核验页").click()
     seller.locator(".stamp--good").wait_for()
     assert CHANGES["title_zh"] in seller.inner_text("main")
-    until(market, lambda: deal_contract(market, deal) == "signed")
+    until(lambda: deal_contract(market, deal) == "signed")
 
 
 def test_one_click_copies_a_field_and_goes_on_to_the_next(
@@ -250,7 +251,7 @@ def deal_contract(market: LiveMarket, deal: str) -> str:
     return state
 
 
-def until(market: LiveMarket, met: Callable[[], bool]) -> None:
+def until(met: Callable[[], bool]) -> None:
     end = time.monotonic() + FINAL_S
     while not met():
         assert time.monotonic() < end
