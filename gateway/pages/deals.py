@@ -18,6 +18,7 @@ from gateway.services import SERVICES, Services
 from settlement.deals.deal import DealSide
 from settlement.deals.deals import NEVER_US, QUEUES
 from settlement.deals.payment import RoyaltyBase
+from settlement.deals.phases import Phase
 from settlement.deals.process import Process
 
 A_PAGE: Final = 20
@@ -124,6 +125,7 @@ async def _page(
 ) -> web.Response:
     services = request.app[SERVICES]
     who = _who(side)
+    again = await services.settling.deals.second_sale(process) if process.phase is Phase.RESELLING else None
     names = await _names(services, (process.deal.seller_id, *process.deal.buyers, process.deal.fees.broker_id))
     history = await services.settling.deals.history(process.id, max(0, process.seq - EVENTS_SHOWN))
     return page(
@@ -132,7 +134,7 @@ async def _page(
         acts=showing.acts_now(process, who if who else request[CALLER].role or ""),
         lines=showing.lines_of(process, services.now_us), royalty=showing.royalty_words(process), rates_words=showing.rates_words(process),
         fee_words=showing.fee_words(process, language_of(request)),
-        period=showing.next_period(process), now_us=services.now_us, holder=services.config.escrow_holder,
+        period=showing.next_period(process), second_sale=again, now_us=services.now_us, holder=services.config.escrow_holder,
         bank=services.config.escrow_bank, bases=[base.value for base in RoyaltyBase], parts=range(1, PARTS_SHOWN + 1),
         contract=await _contract(services, process), **words(),
     )  # fmt: skip

@@ -15,6 +15,7 @@ import asyncpg
 from msgspec import Struct
 
 from engine.calendar import Calendar
+from engine.journal.streams import LISTINGS
 from settlement.bank.port import Credit
 from settlement.deals import acts as a
 from settlement.deals.answers import Refused
@@ -273,6 +274,14 @@ class Deals:
     async def of_stream(self, stream: str) -> list[Process]:
         """Return the deals of a lot, a listing or a notice, in the order they were struck."""
         return [process_of(row) for row in await self.pool.fetch(QUERIES["of_stream"], stream, PAGE_MAX)]
+
+    async def second_sale(self, process: Process) -> Process | None:
+        """Return the deal of the listing that followed this failed one, among the seller's last `PAGE_MAX`; None while there is none."""
+        stream = process.deal.source.stream
+        found = await self.of_party(process.deal.seller_id, limit=PAGE_MAX)
+        return next(
+            (one for one in found if one.deal.relists and stream == f"{LISTINGS.prefix}{one.deal.relists}"), None
+        )
 
     async def queue(self, name: str, after: tuple[int, str] = (-1, ""), limit: int = 50) -> list[Process]:
         """Return a page of one of `QUEUES`, by deadline; `after` is (deadline_us, id) of the last one before."""

@@ -399,3 +399,14 @@ async def test_an_appeal_upheld_after_the_end_leaves_the_deposit_to_an_operator(
     await house.payouts.send_due()
     assert await house.balances() == {}
     await house.sound()
+
+
+async def test_the_second_sale_is_found_by_the_listing_that_it_follows(house: DealHouse) -> None:
+    first = Source(stream="listing/abc", stream_seq=20, event_digest="0" * 64)
+    await house.opened(a_deal(id="DL-abc-1", way=Way.LISTING, source=first))
+    process = await house.deal("DL-abc-1")
+    assert await house.deals.second_sale(process) is None
+    second = Source(stream="listing/def", stream_seq=20, event_digest="0" * 64)
+    await house.opened(a_deal(id="DL-def-1", way=Way.LISTING, source=second, relists="abc", price_fen=155 * WAN))
+    found = await house.deals.second_sale(process)
+    assert found is not None and (found.id, found.deal.price_fen) == ("DL-def-1", 155 * WAN)
