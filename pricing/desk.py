@@ -55,6 +55,7 @@ class PricingDesk:
         self._head = 0
         self._snapshot = b""
         self._tried: int | None = None
+        self._tried_us, self._tried_edits = 0, 0
 
     async def open(self) -> None:
         """Take the model in use up to the head of the observations; fit a first one where there is none."""
@@ -176,8 +177,9 @@ class PricingDesk:
         while True:
             fit = self._fit
             assert fit is not None, "the desk is open"
-            old = self._now_us() - fit.fitted_at_us > REFIT_DAY_US and self._head > fit.head
-            if old or len(await self.store.edits()) != fit.edits:
+            tried_us, tried_edits = max(self._tried_us, fit.fitted_at_us), max(self._tried_edits, fit.edits)
+            old = self._now_us() - tried_us > REFIT_DAY_US and self._head > (self._tried or fit.head)
+            if old or len(await self.store.edits()) != tried_edits:
                 async with self._turn:
                     await self._fit_anew(self._head)
             await asyncio.sleep(REFIT_CHECK_S)
@@ -194,13 +196,14 @@ class PricingDesk:
         observed = [one async for one in self.store.observations(0, head)]
         seed = int.from_bytes(sha256(snapshot + code_hash().encode()).digest()[:8], "big") >> 1
         market = await self._work(Market, observed, priors, seed)
-        self._tried = head
+        self._tried, self._tried_us, self._tried_edits = head, self._now_us(), edits
         verdict = await self._verdict(market)
+        promote = verdict.promote or (self._fit is not None and edits != self._fit.edits)
         fit = await self.store.record_fit(
-            head=head, edits=edits, code=code_hash(), seed=seed, metrics=verdict.metrics, champion=verdict.promote,
+            head=head, edits=edits, code=code_hash(), seed=seed, metrics=verdict.metrics, champion=promote,
             now_us=self._now_us(),
         )  # fmt: skip
-        if verdict.promote or self._market is None:
+        if promote or self._market is None:
             self._market, self._fit, self._head, self._snapshot = market, fit, head, snapshot
 
     async def _verdict(self, challenger: Market) -> Verdict:

@@ -44,7 +44,7 @@ class OutcomeFeed:
         self._follower = Follower(pool, CONSUMER, self._shards(), self._prepare, self._effect)
 
     async def run(self) -> None:
-        """Look once: the process calls it again every second."""
+        """Look once: the process calls it again every few seconds."""
         self._follower.notice(self._shards())
         await self._follower.catch_up()
         await self._learn()

@@ -29,6 +29,8 @@ from pricing.store import PricingStore
 QUEUE_MAX: Final = 16
 READ_S: Final = 5.0
 POOL: Final = 4
+FOLLOW_S: Final = 5.0
+"""How often the log is looked at: outcomes are learnt the same day, not the same second."""
 
 log = logging.getLogger(__name__)
 
@@ -128,4 +130,4 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await work()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             log.warning("pricing_work_failed", exc_info=True)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(FOLLOW_S)
