@@ -27,11 +27,15 @@ async def ended(market: Services, lot: LotId) -> Phase:
             await asyncio.sleep(0.05)
 
 
-async def test_a_sold_lot_and_an_unsold_one_are_learnt_once_with_what_was_paid_and_what_nobody_paid(market: Services, town: Town):
+async def test_a_sold_lot_and_an_unsold_one_are_learnt_once_with_what_was_paid_and_what_nobody_paid(
+    market: Services, town: Town
+):
     soon = t.Closing(opens_at_us=InstantUs(market.now_us), first_bid_clock_us=DurationUs(1_500_000))
     closing = t.Closing(opens_at_us=InstantUs(market.now_us), closes_at_us=InstantUs(market.now_us + 2_000_000))
     await town.lot("sold", closing=soon, start_price=Amount(START), increment=t.FixedIncrement(Amount(10_000_00)))
-    await town.lot("unsold", closing=closing, start_price=Amount(START), reserve=t.Reserve(amount=Amount(2 * START), public=True))
+    await town.lot(
+        "unsold", closing=closing, start_price=Amount(START), reserve=t.Reserve(amount=Amount(2 * START), public=True)
+    )
     bidder = await town.person(Role.BIDDER)
     await bidder.post("/api/v1/lots/sold/admission", {"id": str(uuid4())})
     status, answer = await bidder.post("/api/v1/lots/sold/bids", {"id": str(uuid4()), "amount": str(START)})
