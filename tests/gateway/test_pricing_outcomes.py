@@ -55,6 +55,7 @@ async def test_a_sold_lot_and_an_unsold_one_are_learnt_once_with_what_was_paid_a
     sold, unsold = found["lot/sold"], found["lot/unsold"]
     assert (sold.sold, sold.price_fen, sold.bidders) == (True, START, 1)
     assert (unsold.sold, unsold.price_fen) == (False, 2 * START)
+    assert bidder.account is not None
     assert sold.parties == (bidder.account.party,) == (sold.buyer,)
     assert [line.log_price is None for line in reversed(await market.pricing.store.outcomes())].count(True) == 1
     assert (await desk.answer("state", {}))["head"] == 2
