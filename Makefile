@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: bench-pricing bench-board bench-catalogue help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds clean
+.PHONY: bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench-board: setup  ## 2,000 readers of the board while sessions run: their wait
 
 bench-catalogue: setup  ## 100,000 achievements: import, search times, the plan of the slowest (about four minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.catalogue --compare
+
+bench-statistics: setup  ## 100,000 deals: counting them, the statistics page's p95, its plan (about six minutes)
+	@tools/setup.sh dev && $(PY) -m loadtests.statistics
 
 bench-pricing: setup  ## The targets T1 … T15 of pricing on real prices (about a quarter of an hour)
 	@tools/setup.sh dev

@@ -98,6 +98,7 @@ from settlement.deals.working import Working
 from settlement.deposits.telling import Telling
 from settlement.distribution.store import Distribution
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
+from settlement.statistics.figures import Statistics
 
 DRAIN_EACH_S: Final = 0.02
 REQUESTS_END_S: Final = 10.0
@@ -296,6 +297,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         settling=settling,
         registering=registering,
         distribution=Distribution(pool, settling.deals, calendar=lambda: calendar, now_us=engine.clock.now_us),
+        statistics=Statistics(pool),
         banking=build_banking(pool, config, settling, engine.clock.now_us),
         typesetter=Typesetter(on_set=metrics.document),
         pricing=Pricing(PricingClient(config.data_dir), PricingStore(pool), dsn),
@@ -350,6 +352,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         draft=drafter_of(gathering, registering.contracts),
     )
     keep_at(stack, working.run)
+    keep_at(stack, services.statistics.following.run)
     keep_at(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
     for work_of_money in (
         *settling_work(services.settling, here=config.settlement_here),

@@ -47,6 +47,7 @@ from gateway.pricing.beside import Pricing
 from gateway.registrations.registering import Registering
 from gateway.settling import Settling
 from settlement.distribution.store import Distribution
+from settlement.statistics.figures import Statistics
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class Services:
     """Ledger, deposits and payouts."""
     distribution: Distribution
     """How units share their income with those who completed an achievement."""
+    statistics: Statistics
+    """Figures of the market, counted from the histories of deals and registrations."""
     registering: Registering
     """Contracts, registrations, the feed to an outside registrar."""
     banking: Banking

@@ -43,6 +43,7 @@ from gateway.pages import (
     registrations,
     review,
     room,
+    statistics,
     wall,
 )
 from gateway.pages.rendering import page, static_file
@@ -59,6 +60,7 @@ def add_pages(app: web.Application) -> None:
         books,
         benefits,
         distribution,
+        statistics,
         deals,
         deposits,
         deposit_desk,
