@@ -66,7 +66,7 @@ def _serve(config: Config, *, child: bool) -> int:
         await run(
             config.database_url.get_secret_value(),
             config.data_dir,
-            ready=lambda: print(json.dumps({"pricing": os.getpid()}), flush=True),
+            ready=lambda: None if child else print(json.dumps({"pricing": os.getpid()}), flush=True),
             stopping=stopping,
         )
 

@@ -42,6 +42,7 @@ def market_config(dsn: str, directory: Path, **changes: Any) -> Config:
             "requests_per_second": 10_000,
             "requests_burst": 100_000,
             "drain_seconds": 0.0,
+            "pricing_process": False,
             **changes,
         }
     )
