@@ -15,6 +15,7 @@ from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.achievements.versions import AchievementId
 from engine.catalogue.parties.party import HolderKind, Party, PartyKind
 from engine.catalogue.parties.store import Parties
+from engine.catalogue.parties.ties import Ties
 from engine.rules.achievement.record import Achievement, Right
 from engine.rules.achievement.rights import last_day
 from engine.values import InstantUs, PartyId
@@ -56,6 +57,7 @@ class Gathering:
     def __init__(self, pool: asyncpg.Pool, parties: Parties, achievements: Achievements, contracts: Contracts) -> None:
         self._pool = pool
         self._parties = parties
+        self._ties = Ties(parties)
         self._achievements = achievements
         self._contracts = contracts
 
@@ -92,7 +94,7 @@ class Gathering:
             licence=_licence(deal, record) if five_kind(kind) == LICENCE else None,
             begins_on="",
             ends_on=format_day(_ends(struck, record, kind)),
-            related=False,
+            related=await self._related(deal),
             state_seller=holder is not None and holder.holder_kind in _STATE,
             state_asset=deal.state_asset,
             export_class="FREE" if record.export_class is None else record.export_class.value,
@@ -105,6 +107,12 @@ class Gathering:
             ),
             demonstration=deal.demonstration,
         )  # fmt: skip
+
+    async def _related(self, deal: Deal) -> bool:
+        """Say whether one side declared a relation with the other."""
+        sides = {deal.seller_id, *deal.buyers}
+        declared = [one.other for party in sides for one in await self._ties.declared(PartyId(party))]
+        return any(other in sides for other in declared)
 
     async def _record(self, deal: Deal) -> Achievement:
         if not deal.achievement_id:

@@ -17,6 +17,7 @@ from openpyxl import load_workbook
 
 from engine.catalogue.parties.party import PartyKind, Registration
 from engine.rules.achievement import record as r
+from engine.rules.conflicts import RelationKind
 from engine.rules.real_name import RealNameAct
 from gateway.accounts.audit import NOBODY, Origin
 from gateway.accounts.model import Account, MemberRole, Role
@@ -109,6 +110,8 @@ def deal(chromium: Any, market: LiveMarket) -> str:
     services = market.services
     seller = market.do(organisation(services, market.account("reg-institute", Role.SELLER), INSTITUTION))
     buyer = market.do(organisation(services, market.account("reg-company"), COMPANY))
+    tie = services.ties.declare(buyer.party, seller.party, RelationKind.SHAREHOLDER, "", buyer.id)
+    market.do(tie)
     found: str = market.do(struck(services, seller, buyer, market.account("reg-operator", Role.OPERATOR)))
     signing = visitors(chromium, market)
     sign(market, next(signing), found)
@@ -174,7 +177,7 @@ def test_a_deal_goes_through_the_pages_to_a_number_and_its_files_read_back(
     seller.reload()
     assert NUMBER in seller.inner_text("main")
     shown = shown_fields(seller)
-    assert len(shown) >= 45
+    assert len(shown) >= 45 and shown["isrelated"] == "是", "the buyer had declared that it holds shares in the seller"
     check_xlsx(downloaded(seller, "form.xlsx", tmp_path), shown)
     check_pdf(downloaded(seller, "form.pdf", tmp_path), shown)
     certificate = squeezed(downloaded(seller, "certificate.pdf", tmp_path))
