@@ -94,6 +94,7 @@ from gateway.signing_key import KeyUnusable, digest_key, signing_key
 from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts, sweep_objectors
 from pricing.client import PricingClient
 from pricing.store import PRICING_MIGRATIONS, PricingStore
+from settlement.credit.store import Credit
 from settlement.deals.working import Working
 from settlement.deposits.telling import Telling
 from settlement.distribution.store import Distribution
@@ -297,6 +298,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         settling=settling,
         registering=registering,
         distribution=Distribution(pool, settling.deals, calendar=lambda: calendar, now_us=engine.clock.now_us),
+        credit=Credit(pool, calendar=lambda: calendar, now_us=engine.clock.now_us),
         statistics=Statistics(pool),
         banking=build_banking(pool, config, settling, engine.clock.now_us),
         typesetter=Typesetter(on_set=metrics.document),
@@ -352,7 +354,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         draft=drafter_of(gathering, registering.contracts),
     )
     keep_at(stack, working.run)
-    keep_at(stack, services.statistics.following.run)
+    for follow in (services.statistics.following.run, services.credit.following.run, services.credit.run):
+        keep_at(stack, follow)
     keep_at(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
     for work_of_money in (
         *settling_work(services.settling, here=config.settlement_here),

@@ -46,6 +46,7 @@ from gateway.notices.objectors import Objectors
 from gateway.pricing.beside import Pricing
 from gateway.registrations.registering import Registering
 from gateway.settling import Settling
+from settlement.credit.store import Credit
 from settlement.distribution.store import Distribution
 from settlement.statistics.figures import Statistics
 
@@ -100,6 +101,8 @@ class Services:
     """Ledger, deposits and payouts."""
     distribution: Distribution
     """How units share their income with those who completed an achievement."""
+    credit: Credit
+    """Credit records of parties."""
     statistics: Statistics
     """Figures of the market, counted from the histories of deals and registrations."""
     registering: Registering

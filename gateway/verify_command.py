@@ -19,6 +19,7 @@ from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_certificate, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
 from engine.journal.reader import Reader
+from settlement.credit.store import problems_of_records
 from settlement.distribution.store import problems_of_histories
 from settlement.evidence import settlement_findings
 from settlement.registration.verification import RegistryVerdict, verify_registry
@@ -147,6 +148,9 @@ async def _verify_database(
         if await _holds(pool, "distribution_plan"):
             async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
                 money.findings += [Finding(*found) for found in await problems_of_histories(connection)]
+        if await _holds(pool, "credit_record"):
+            async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+                money.findings += [Finding(*found) for found in await problems_of_records(connection)]
         catalogue = await verify_versions(pool)
         registry = await verify_registry(pool) if await _holds(pool, "registration") else RegistryVerdict([])
     verdict.findings[:0] = findings
