@@ -127,6 +127,8 @@ _PAGES: Final = (
     Door("GET", "/desk", STAFF),
     Door("GET", "/desk/lots/new", OPERATORS),
     Door("POST", "/desk/lots/new", OPERATORS),
+    Door("GET", "/desk/sessions/new", OPERATORS),
+    Door("POST", "/desk/sessions/new", OPERATORS),
     Door("GET", "/desk/drafts/{id}", STAFF),
     Door("POST", "/desk/drafts/{id}", OPERATORS),
     Door("GET", "/desk/lots/{lot}", STAFF),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import asyncpg
 from msgspec import Struct
@@ -13,6 +14,8 @@ from engine.values import PartyId
 from gateway.accounts.model import QUERIES, Caller
 from gateway.errors import Code, Refused
 
+KNOWN_MAX: Final = 500
+
 
 class OfficerKey(Struct, frozen=True):
     """The key in force of one person."""
@@ -20,6 +23,14 @@ class OfficerKey(Struct, frozen=True):
     party: PartyId
     key: str
     made_at_us: int
+
+
+class KnownOfficer(Struct, frozen=True):
+    """Somebody who can be named as an officer: he has a key in force."""
+
+    party: str
+    login: str
+    display_name: str
 
 
 class OfficerKeys:
@@ -48,6 +59,12 @@ class OfficerKeys:
         if not found or found[0].key != key:
             raise Refused(Code.CONFLICT)
         return found[0]
+
+    async def known(self) -> list[KnownOfficer]:
+        """Return who has a key in force, by name; the first `KNOWN_MAX`."""
+        rows = await self._pool.fetch(QUERIES["officers_known"], KNOWN_MAX)
+        known = [KnownOfficer(row["party"], row["login"], row["display_name"]) for row in rows]
+        return sorted(known, key=lambda one: (one.display_name, one.login))
 
     async def of(self, parties: Sequence[PartyId]) -> list[OfficerKey]:
         """Return the keys in force of these parties, in their order; who has none is left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.rules.auction.clearing.descending import Clock
 from engine.rules.auction.commands import Subject
 from engine.rules.auction.terms import (
     Admission,
@@ -219,3 +220,18 @@ LOTS = (
         "01", "150100", "呼和浩特语言智能实验室", "Hohhot Language-Intelligence Laboratory", 880_000, "proxy",
     ),
 )  # fmt: skip
+
+FALLING_NAME = "falling-sonar"
+FALLING_CLOCK = Clock(
+    start=Amount(640_000 * YUAN),
+    step=Amount(10_000 * YUAN),
+    step_us=DurationUs(30 * MINUTE_US),
+    floor=Amount(160_000 * YUAN),
+)
+FALLING_LOT = DemoLot(
+    FALLING_NAME, "湖泊浅水多波束测深与水草识别装置", "Shallow-water sounder that maps lake beds and tells weed from ground",
+    "岱海、呼伦湖实测水深 0.4 至 12 米，一次航行同时得到湖底地形与水草分布。本场为减价竞价，先应价者得。",
+    "Measured on two lakes from 0.4 to 12 m; one run gives the bed and the weed. A falling price: whoever accepts first has it.",
+    "07", "150900", "乌兰察布水域监测站", "Ulanqab Lake Observatory", 640_000, "falling",
+)  # fmt: skip
+"""The one session with a falling price; its terms follow from the clock."""

@@ -13,12 +13,14 @@ from msgspec.structs import replace
 
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import request_digest
-from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, ResumeLot
+from engine.rules.auction.clearing.descending import runs_us
+from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, PublishSession, ResumeLot
+from engine.rules.auction.formats.terms import RULE_VERSIONS, Falling, SessionTerms, format_of
 from engine.rules.auction.increments import increment_at, minimum_bid
 from engine.rules.auction.state import LotState, Phase
-from engine.rules.auction.terms import Closing
+from engine.rules.auction.terms import Admission, Closing, FixedIncrement, Terms
 from engine.values import Amount, InstantUs, LotId, PartyId
-from gateway.demo.lots import DAY_US, HOUR_US, LOTS, DemoLot
+from gateway.demo.lots import DAY_US, FALLING_CLOCK, FALLING_LOT, FALLING_NAME, HOUR_US, LOTS, DemoLot
 from gateway.demo.recorded import RecordedBid, recorded_auction
 from gateway.services import Services
 
@@ -36,6 +38,8 @@ async def fill_market(services: Services, seller: PartyId, recorded: Sequence[Pa
     await asyncio.gather(
         *(_publish_once(services, lot, seller, recorded) for lot in LOTS if lot.name != LIVE_NAME),
     )
+    if await services.engine.load(LotId(FALLING_NAME)) is None:
+        await _publish_falling(services, seller)
     if await services.engine.load(_live_id(1)) is None:
         await _publish_live(services, 1, seller)
 
@@ -114,6 +118,24 @@ async def _publish_live(services: Services, number: int, seller: PartyId) -> Non
     lot = next(lot for lot in LOTS if lot.name == LIVE_NAME)
     terms = replace(lot.terms(services.now_us, secrets.randbelow(CODE_SEEDS)), resume_notice_us=5_000_000)
     await _say(services, _live_id(number), PublishLot(terms=terms, subject=lot.subject(), seller_id=seller), "demo")
+
+
+async def _publish_falling(services: Services, seller: PartyId) -> None:
+    """Publish the session with a falling price: a day from the start price to the floor, first acceptance wins."""
+    play = SessionTerms(format=Falling(clock=FALLING_CLOCK))
+    opens_at_us = InstantUs(services.now_us)
+    name = format_of(play)
+    terms = Terms(
+        closing=Closing(opens_at_us=opens_at_us, closes_at_us=InstantUs(opens_at_us + runs_us(FALLING_CLOCK))),
+        increment=FixedIncrement(FALLING_CLOCK.step),
+        start_price=FALLING_CLOCK.start,
+        admission=Admission.OPEN,
+        code_seed=secrets.randbelow(CODE_SEEDS),
+        format=name,
+        rule_version=RULE_VERSIONS[name],
+    )
+    command = PublishSession(terms=terms, play=play, subject=FALLING_LOT.subject(), seller_id=seller)
+    await _say(services, LotId(FALLING_NAME), command, "demo")
 
 
 def _live_id(number: int) -> LotId:

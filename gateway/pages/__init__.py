@@ -44,6 +44,7 @@ from gateway.pages import (
     registrations,
     review,
     room,
+    session_desk,
     statistics,
     wall,
 )
@@ -94,6 +95,7 @@ def add_pages(app: web.Application) -> None:
         account,
         mine,
         desk,
+        session_desk,
         evidence,
         certificates,
     ):

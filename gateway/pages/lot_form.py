@@ -79,8 +79,8 @@ def typed(form: Mapping[str, object]) -> dict[str, str]:
 
 def read_form(values: Mapping[str, str]) -> LotForm:
     """Turn typed values into terms."""
-    reader = _Reader(values)
-    subject = _subject(reader)
+    reader = FormReader(values)
+    subject = read_subject(reader)
     lot_id = reader.text("lot_id", 45)
     if not is_lot_id(lot_id):
         reader.wrong["lot_id"] = "lot_id"
@@ -92,7 +92,7 @@ def read_form(values: Mapping[str, str]) -> LotForm:
     return LotForm(None if reader.wrong else terms, subject, lot_id, reader.wrong)
 
 
-class _Reader:
+class FormReader:
     """Reads fields and remembers what is wrong with which."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -100,18 +100,22 @@ class _Reader:
         self.wrong: dict[str, str] = {}
 
     def text(self, name: str, most: int = TEXT_MAX) -> str:
+        """Return a text without the blanks around it."""
         return self._values.get(name, "").strip()[:most]
 
     def required(self, name: str, most: int) -> str:
+        """Return a text that must be there."""
         text = self.text(name, most)
         if not text:
             self.wrong[name] = "required"
         return text
 
     def ticked(self, name: str) -> bool:
+        """Tell whether a box is ticked."""
         return self._values.get(name) == "1"
 
     def amount(self, name: str) -> Amount:
+        """Return an amount typed in yuan, above nought."""
         amount = parse_amount(self.text(name).replace(",", "").replace("\uff0c", ""), CNY)
         if amount is None or amount == 0:
             self.wrong[name] = "amount"
@@ -119,6 +123,7 @@ class _Reader:
         return amount
 
     def number(self, name: str, *, optional: bool = False) -> int | None:
+        """Return a whole number above nought."""
         text = self.text(name)
         if not text and optional:
             return None
@@ -128,10 +133,12 @@ class _Reader:
         return int(text)
 
     def length(self, name: str, unit_s: int, *, optional: bool = False) -> DurationUs | None:
+        """Return so many units of time."""
         number = self.number(name, optional=optional)
         return None if number is None else DurationUs(number * unit_s * _SECOND)
 
     def instant(self, name: str, *, optional: bool = False) -> InstantUs | None:
+        """Return an instant typed in local time."""
         text = self.text(name)
         if not text and optional:
             return None
@@ -141,6 +148,7 @@ class _Reader:
         return None if at_us is None else InstantUs(at_us)
 
     def choice(self, name: str, options: Mapping[str, object] | set[str]) -> str:
+        """Return one of these."""
         chosen = self.text(name)
         if chosen not in options:
             self.wrong[name] = "choice"
@@ -148,7 +156,8 @@ class _Reader:
         return chosen
 
 
-def _subject(reader: _Reader) -> Subject:
+def read_subject(reader: FormReader) -> Subject:
+    """Return what is sold."""
     return Subject(
         title_zh=reader.required("title_zh", TITLE_MAX),
         title_en=reader.text("title_en", TITLE_MAX) or reader.text("title_zh", TITLE_MAX),
@@ -163,7 +172,7 @@ def _subject(reader: _Reader) -> Subject:
     )
 
 
-def _terms(reader: _Reader) -> Terms:
+def _terms(reader: FormReader) -> Terms:
     reserve_kind = reader.choice("reserve_kind", {"none", "public", "secret"})
     reserve = None if reserve_kind == "none" else Reserve(reader.amount("reserve_amount"), reserve_kind == "public")
     return Terms(
@@ -185,7 +194,7 @@ def _terms(reader: _Reader) -> Terms:
     )
 
 
-def _closing(reader: _Reader) -> Closing:
+def _closing(reader: FormReader) -> Closing:
     way = reader.choice("way", {"fixed", "first_bid", "dynamic"})
     extends = way != "dynamic"
     extension_us = reader.length("extension_seconds", 1, optional=True) if extends else None
@@ -206,7 +215,7 @@ def _closing(reader: _Reader) -> Closing:
     )
 
 
-def _increment(reader: _Reader) -> Increment:
+def _increment(reader: FormReader) -> Increment:
     match reader.choice("increment_kind", {"fixed", "percent", "ladder"}):
         case "percent":
             rate = parse_amount(reader.text("increment_percent"), CNY._replace(exponent=4))
@@ -219,7 +228,7 @@ def _increment(reader: _Reader) -> Increment:
             return FixedIncrement(reader.amount("increment_fixed"))
 
 
-def _ladder(reader: _Reader) -> tuple[tuple[Amount, Amount], ...]:
+def _ladder(reader: FormReader) -> tuple[tuple[Amount, Amount], ...]:
     steps = []
     for line in reader.text("increment_ladder").splitlines():
         parts = [parse_amount(part.replace(",", ""), CNY) for part in line.split()]

@@ -139,3 +139,9 @@ INSERT INTO officer_key (party, key, made_by, made_at_us) VALUES ($1, $2, $3, $4
 
 -- name: officer_keys
 SELECT party, key, made_at_us FROM officer_key WHERE party = ANY($1::text[]) AND retired_at_us IS NULL;
+
+-- name: officers_known
+-- People of the market with a key in force; who trades here opens no bids.
+SELECT DISTINCT ON (k.party) k.party, a.login, a.display_name
+FROM officer_key k JOIN account a ON a.id = k.made_by
+WHERE k.retired_at_us IS NULL AND k.party LIKE 'p%' AND a.role NOT IN ('bidder', 'seller') ORDER BY k.party LIMIT $1;

@@ -49,20 +49,28 @@ class OfficerKeyView(Struct, frozen=True):
 
 async def publish(call: Call, wish: w.SessionWish) -> CommandView:
     """Publish a session of another format."""
-    services = call.services
-    sellers = await services.accounts.by_ids([PartyId(wish.seller)])
+    command = await session_of(call, wish)
+    # The digest is of what the client meant: the seed is drawn anew for each sending.
+    digest = sha256(b"PublishSession\n" + canonical_bytes(wish.model_dump(mode="json", exclude={"id"}))).digest()
+    command = replace(command, terms=replace(command.terms, code_seed=secrets.randbelow(CODE_SEEDS)))
+    receipt = await ask(call.services, call.caller, LotId(wish.lot), command, wish.id.bytes, digest=digest)
+    return await told(call, "lot.publish_session", receipt)
+
+
+async def session_of(call: Call, wish: w.SessionWish) -> c.PublishSession:
+    """Return the session that a wish describes, with the officers' keys from the register, still without its seed.
+
+    Raises:
+        Refused: MALFORMED: no seller, no format, or an officer without a key.
+    """
+    sellers = await call.services.accounts.by_ids([PartyId(wish.seller)])
     seller = sellers.get(PartyId(wish.seller))
     if seller is None or seller.role is not Role.SELLER:
         raise Refused(Code.MALFORMED, fields="seller")
     play = replace(wish.session_terms(), opening=await _opening(call, wish))
     name = ft.format_of(play)
     terms = replace(wish.terms.terms(), format=name, rule_version=ft.RULE_VERSIONS[name])
-    command = c.PublishSession(terms=terms, play=play, subject=wish.subject.subject(), seller_id=PartyId(wish.seller))
-    # The digest is of what the client meant: the seed is drawn anew for each sending.
-    digest = sha256(b"PublishSession\n" + canonical_bytes(wish.model_dump(mode="json", exclude={"id"}))).digest()
-    command = replace(command, terms=replace(terms, code_seed=secrets.randbelow(CODE_SEEDS)))
-    receipt = await ask(services, call.caller, LotId(wish.lot), command, wish.id.bytes, digest=digest)
-    return await told(call, "lot.publish_session", receipt)
+    return c.PublishSession(terms=terms, play=play, subject=wish.subject.subject(), seller_id=PartyId(wish.seller))
 
 
 async def _opening(call: Call, wish: w.SessionWish) -> ft.Opening | None:
