@@ -33,6 +33,7 @@ class Code(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     TOO_MANY_LOTS = "too_many_lots"
     CONFLICT = "conflict"
+    SECOND_PERSON_NEEDED = "second_person_needed"
     REGISTRATION_CLOSED = "registration_closed"
     LOGIN_THROTTLED = "login_throttled"
     LOGIN_FAILED = "login_failed"
@@ -99,6 +100,7 @@ _GATEWAY: Final[Mapping[Code, tuple[int | None, Retry, int | None, str]]] = {
         None,
         "Somebody changed it meanwhile, or a limit on the number of such things is reached.",
     ),
+    Code.SECOND_PERSON_NEEDED: (409, _N, None, "There are bids: one person asks with a ground, another confirms."),
     Code.REGISTRATION_CLOSED: (403, _N, None, "Accounts are made by the operator here."),
     Code.LOGIN_THROTTLED: (429, _S, None, "Too many failed attempts from here: wait `retry_after_ms`."),
     Code.LOGIN_FAILED: (401, _N, None, "Name and password do not belong together, or the account is disabled."),

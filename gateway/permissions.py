@@ -71,6 +71,9 @@ _API: Final = (
     Door("POST", "/api/v1/lots/{lot}/pause", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/resume", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/void", OPERATORS, Scope.DESK),
+    Door("GET", "/api/v1/lots/{lot}/void-requests", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/void-requests", STAFF, Scope.DESK),
+    Door("POST", "/api/v1/lots/{lot}/void-requests/{request}", STAFF, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/withdraw", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/rules/preview", frozenset({Role.SELLER, *STAFF}), Scope.DESK),
     Door("GET", "/api/v1/me", MEMBERS, Scope.READ),
@@ -133,6 +136,7 @@ _PAGES: Final = (
     Door("POST", "/desk/drafts/{id}", OPERATORS),
     Door("GET", "/desk/lots/{lot}", STAFF),
     Door("POST", "/desk/lots/{lot}", OPERATORS),
+    Door("POST", "/desk/lots/{lot}/void", STAFF),
 )
 
 _BOARD: Final = (

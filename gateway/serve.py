@@ -63,6 +63,7 @@ from gateway.config import Config, unknown_variables
 from gateway.database import Report, open_database, open_pool
 from gateway.deals.telling import deal_telling_of, signer_of
 from gateway.desk.drafts import Drafts
+from gateway.desk.voiding import VoidRequests
 from gateway.evidence.working import keep_evidence
 from gateway.http.app import KEEPALIVE_S, build_app
 from gateway.http.logs import set_up_logs
@@ -278,6 +279,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         admissions=Admissions(pool),
         officer_keys=OfficerKeys(pool, engine.clock.now_us),
         drafts=Drafts(pool),
+        voiding=VoidRequests(pool, engine.clock.now_us),
         achievements=achievements,
         search=Search(pool),
         search_feed=search_feed,

@@ -37,6 +37,7 @@ from gateway.bank.banking import Banking
 from gateway.board.answers import Answers
 from gateway.config import Config
 from gateway.desk.drafts import Drafts
+from gateway.desk.voiding import VoidRequests
 from gateway.http.metrics import Metrics
 from gateway.http.rates import Budgets
 from gateway.listings.drafts import ListingDrafts
@@ -84,6 +85,7 @@ class Services:
     officer_keys: OfficerKeys
     """Public keys of people who may open sealed bids."""
     drafts: Drafts
+    voiding: VoidRequests
     achievements: Achievements
     confidentiality: Confidentiality
     attachments: Attachments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 
@@ -30,6 +30,13 @@ class Reader:
         """Return the newest records of a lot, oldest of them first."""
         rows = await self._pool.fetch(QUERIES["read_stream_tail"], lot_stream(lot_id), min(limit, PAGE_MAX))
         return [record_of(row) for row in reversed(rows)]
+
+    async def lot_of_types(self, lot_id: LotId, types: Sequence[str], limit: int) -> list[Record]:
+        """Return the first `limit` records of these types in a lot's log, oldest first."""
+        rows = await self._pool.fetch(
+            QUERIES["read_stream_types"], lot_stream(lot_id), list(types), min(limit, PAGE_MAX)
+        )
+        return [record_of(row) for row in rows]
 
     async def lot_event(self, lot_id: LotId, seq: int) -> Record | None:
         """Return one record of a lot, None if there is none."""

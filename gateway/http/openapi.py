@@ -37,6 +37,7 @@ _PATTERNS: Final = {
     "day": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 }
 _DESCRIPTIONS: Final = {
+    "request": "Id of a request to void.",
     "number": "Number of an evidence file.",
     "lot": "Name of the lot.",
     "listing": "Name of the listing.",

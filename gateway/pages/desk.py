@@ -12,21 +12,26 @@ from engine.evidence.receipts import Outcome, Receipt
 from engine.journal.codec import decode_event
 from engine.rules.auction import commands as c
 from engine.rules.auction.events import BidRejected
+from engine.rules.auction.state import LotState
 from engine.rules.rejections import Reject
 from engine.rules.visibility import public_lot
 from engine.values import InstantUs, LotId, PartyId
 from gateway.accounts.model import Role
 from gateway.desk.drafts import Draft
+from gateway.desk.voiding import REASON_MAX, VoidGround, needs_second_person
 from gateway.errors import Code, Refused
 from gateway.formatting import read_local
+from gateway.http.api import voiding
+from gateway.http.api.calls import Call, RefusedByEngine
 from gateway.http.api.desk import CODE_SEEDS, read_bidders
-from gateway.http.asking import CALLER, network_of
+from gateway.http.asking import CALLER, network_of, origin_of
 from gateway.http.commands import ask, find_lot, outcome_of
 from gateway.pages.i18n import language_of
 from gateway.pages.lot import ROWS_SHOWN, TAIL, lot_context
 from gateway.pages.lot_form import DEFAULTS, PRESETS, LotForm, read_form, typed
 from gateway.pages.plain_words import sentences
 from gateway.pages.rendering import page, see_other
+from gateway.pages.typed import command_id
 from gateway.services import SERVICES, Services
 
 LOTS_SHOWN: Final = 500
@@ -157,7 +162,7 @@ async def act_on_lot(request: web.Request) -> web.Response:
     services, caller, form = request.app[SERVICES], request[CALLER], await request.post()
     state = await find_lot(services, request.match_info["lot"])
     act, reason = str(form.get("act", "")), str(form.get("reason", "")).strip()
-    command = await _command(services, act, reason, form)
+    command = await _command(services, state, act, reason, form)
     receipt = await ask(services, caller, state.lot_id, command, uuid.uuid4().bytes)
     await services.accounts.note(caller, network_of(request), f"lot.{act}", state.lot_id, outcome_of(receipt))
     if receipt.decision is Outcome.ACCEPTED:
@@ -167,7 +172,30 @@ async def act_on_lot(request: web.Request) -> web.Response:
     return await _lot_page(request, services, state.lot_id, receipt)
 
 
-async def _command(services: Services, act: str, reason: str, form: Any) -> c.Command:
+async def void_lot(request: web.Request) -> web.Response:
+    """POST /desk/lots/{lot}/void: ask to void a session that has bids, or answer another person's request."""
+    services, form = request.app[SERVICES], await request.post()
+    state = await find_lot(services, request.match_info["lot"])
+    path = {"lot": state.lot_id, "request": str(form.get("request", ""))}
+    call = Call(services, request[CALLER], origin_of(request), path)
+    act, ground = str(form.get("act", "")), str(form.get("ground", ""))
+    try:
+        if act == "ask":
+            reason = str(form.get("reason", "")).strip()[:REASON_MAX]
+            if ground not in set(VoidGround) or not reason:
+                raise Refused(Code.MALFORMED, fields="ground, reason")
+            wish = voiding.VoidWish(
+                id=command_id({"command_id": str(form.get("command_id", ""))}), ground=VoidGround(ground), reason=reason
+            )
+            await voiding.ask(call, wish)
+        else:
+            await voiding.answer(call, voiding.VoidAnswer(confirm=act == "confirm"))
+    except RefusedByEngine as refused:
+        return await _lot_page(request, services, state.lot_id, refused.receipt)
+    return see_other(f"/desk/lots/{state.lot_id}")
+
+
+async def _command(services: Services, state: LotState, act: str, reason: str, form: Any) -> c.Command:
     match act:
         case "pause":
             fault = str(form.get("kind", "")) == c.PauseKind.FAULT.value
@@ -176,6 +204,8 @@ async def _command(services: Services, act: str, reason: str, form: Any) -> c.Co
             at_us = read_local(str(form.get("resumes_at", "")))
             return c.ResumeLot(reason=reason, resumes_at_us=None if at_us is None else InstantUs(at_us))
         case "void":
+            if needs_second_person(state):
+                raise Refused(Code.SECOND_PERSON_NEEDED)
             return c.VoidLot(reason=reason)
         case "withdraw":
             return c.WithdrawLot(reason=reason)
@@ -204,8 +234,13 @@ async def _lot_page(request: web.Request, services: Services, lot_id: LotId, ref
         for record, event in events
         if isinstance(event, BidRejected)
     ][-ROWS_SHOWN:]
+    requests = await services.voiding.of_lot(lot_id)
+    people = [PartyId(login) for one in requests for login in (one.asked_by, one.ended_by) if login]
+    known = await services.accounts.by_ids(people)
     return page(
-        request, "desk_lot.html", 200 if refused is None else 409,
+        request, "desk_lot.html", 200 if refused is None else 409, void_requests=requests, grounds=[one.value for one in VoidGround],
+        staff={party: account.display_name for party, account in known.items()}, login_id=request[CALLER].login_id,
+        two_people=needs_second_person(state),
         refused=refused, bidders=bidders, refusals=list(reversed(refusals)), rejected=state.rejected, state=state, **context,
     )  # fmt: skip
 
@@ -225,4 +260,5 @@ ROUTES = [
     web.post("/desk/drafts/{id}", save_draft),
     web.get("/desk/lots/{lot}", run_lot),
     web.post("/desk/lots/{lot}", act_on_lot),
+    web.post("/desk/lots/{lot}/void", void_lot),
 ]

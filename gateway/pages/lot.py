@@ -7,7 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from engine.rules.auction import events as e
 from engine.rules.auction.commands import AdmitBidder, PlaceBid
+from engine.rules.auction.formats import events as fe
 from engine.rules.auction.formats.terms import Ascending
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Admission
@@ -27,6 +29,15 @@ from gateway.services import SERVICES, Services
 
 ROWS_SHOWN = 100
 TAIL = 400
+INCIDENTS_MAX = 200
+INCIDENT_TYPES = tuple(
+    e.WIRE_NAMES[kind][0]
+    for kind in (
+        e.LotPaused, e.LotInterrupted, e.OutageCompensated, e.ResumeScheduled, e.LotResumed, e.ClosingShifted, e.LotVoided,
+        e.LotWithdrawn, fe.BidderExcluded, fe.LotExtended, fe.OpeningLate,
+    )
+)  # fmt: skip
+"""Events of the public incident log."""
 
 
 async def show_lot(request: web.Request) -> web.Response:
@@ -52,6 +63,7 @@ async def lot_context(request: web.Request, services: Services, caller: Caller, 
         else [*_open_terms(state, language), *format_sentences(state.terms, state.play.terms, language)],
         "increment": increment_words(state.terms, language),
         "rows": list(reversed(await history(services, state.lot_id))),
+        "incidents": await incidents(services, state.lot_id),
         "you": own,
         "may_bid": caller.role in BIDDERS and caller.party_on(state.lot_id) != state.seller_id,
         "asked": asked,
@@ -64,6 +76,17 @@ def _open_terms(state: LotState, language: str) -> list[str]:
     """Return the sentences of an ascending session that has rights of priority or further rounds; none for other formats."""
     ascending = state.play is not None and isinstance(state.play.terms.format, Ascending)
     return sentences(state.terms, language)[:-2] if ascending else []
+
+
+async def incidents(services: Services, lot_id: LotId) -> list[HistoryRow]:
+    """Return what did not go its usual way, oldest first, from the whole record: halts, exclusions, more time, voids, with reasons."""
+    from engine.journal.codec import decode_event
+
+    rows = [
+        history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body))
+        for record in await services.reader.lot_of_types(lot_id, INCIDENT_TYPES, INCIDENTS_MAX)
+    ]
+    return [row for row in rows if row is not None]
 
 
 async def history(services: Services, lot_id: LotId) -> list[HistoryRow]:

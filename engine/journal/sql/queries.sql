@@ -86,6 +86,10 @@ SELECT * FROM event WHERE stream = $1 AND stream_seq > $2 ORDER BY stream_seq LI
 -- The newest events of a lot, newest first.
 SELECT * FROM event WHERE stream = $1 ORDER BY stream_seq DESC LIMIT $2;
 
+-- name: read_stream_types
+-- The events of some types in a stream, oldest first.
+SELECT * FROM event WHERE stream = $1 AND type = ANY($2::text[]) ORDER BY stream_seq LIMIT $3;
+
 -- name: read_shard
 -- A page of a shard, for consumers and for verification.
 SELECT * FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3;

@@ -12,6 +12,7 @@ from engine.rules.auction.increments import increment_at, opening_price
 from engine.rules.auction.terms import terms_problems
 from engine.values import Amount, LotId, PartyId
 from gateway.accounts.model import Role
+from gateway.desk.voiding import needs_second_person
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call, accepted_view
 from gateway.http.api.views import BiddersView, BidderView, CommandView, PreviewView
@@ -46,7 +47,9 @@ async def resume(call: Call, wish: ResumeWish) -> CommandView:
 
 
 async def void(call: Call, wish: ReasonWish) -> CommandView:
-    """End a session without effect; all bids stay on record."""
+    """End a session without a bid, without effect. With bids it takes two people (`voiding`)."""
+    if needs_second_person(await find_lot(call.services, call.lot_id)):
+        raise Refused(Code.SECOND_PERSON_NEEDED)
     return await _act(call, wish, c.VoidLot(reason=wish.reason), "lot.void")
 
 

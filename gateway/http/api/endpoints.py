@@ -142,7 +142,10 @@ ENDPOINTS: Final = (
         "POST", f"{V1}/lots/{{lot}}/resume", "Let bidding go on", desk.resume, v.CommandView, wishes.ResumeWish,
         (*_ACT, Reject.NOTICE_TOO_SHORT),
     ),
-    Endpoint("POST", f"{V1}/lots/{{lot}}/void", "End without effect", desk.void, v.CommandView, wishes.ReasonWish, _ACT),
+    Endpoint(
+        "POST", f"{V1}/lots/{{lot}}/void", "End without effect", desk.void, v.CommandView, wishes.ReasonWish,
+        (*_ACT, Code.SECOND_PERSON_NEEDED),
+    ),
     Endpoint(
         "POST", f"{V1}/lots/{{lot}}/withdraw", "Take a lot back before the start", desk.withdraw, v.CommandView,
         wishes.ReasonWish, _ACT,

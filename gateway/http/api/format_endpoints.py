@@ -9,6 +9,7 @@ from gateway.errors import Code
 from gateway.http.api import format_wishes as w
 from gateway.http.api import formats as f
 from gateway.http.api import views as v
+from gateway.http.api import voiding
 from gateway.http.api.calls import Endpoint
 
 V1: Final = "/api/v1"
@@ -65,6 +66,17 @@ FORMAT_ENDPOINTS: Final = (
     Endpoint(
         "POST", f"{LOT}/extension", "Give more time", f.extend, v.CommandView, w.ExtendWish,
         (*_HAND, Reject.NOTICE_TOO_SHORT),
+    ),
+    Endpoint(
+        "GET", f"{LOT}/void-requests", "Requests to void", voiding.list_requests, voiding.VoidRequestsView,
+    ),
+    Endpoint(
+        "POST", f"{LOT}/void-requests", "Ask to void a session with bids", voiding.ask, voiding.VoidRequestView, voiding.VoidWish,
+        (*_LOT, Reject.WRONG_PHASE, Reject.REASON_REQUIRED, Code.CONFLICT),
+    ),
+    Endpoint(
+        "POST", f"{LOT}/void-requests/{{request}}", "Confirm or refuse to void", voiding.answer, voiding.VoidRequestView,
+        voiding.VoidAnswer, (*_ACT, Code.NOT_FOUND, Code.WRONG_STATE, Code.SECOND_PERSON_NEEDED),
     ),
     Endpoint("GET", f"{V1}/me/officer-key", "The own key for openings", f.own_key, f.OfficerKeyView),
     Endpoint(
