@@ -135,7 +135,7 @@ def _corporate(basis: Basis, assumed: Assumed, parameters: Parameters) -> Part:
     lines = (
         Line("revenue", basis.technical_fen), Line("cost", assumed.cost_fen), Line("fees", assumed.fees_fen),
         Line("income", tax.income_fen), Line("exempt", tax.exempt_fen), Line("halved", tax.halved_fen),
-        Line("without", tax.without_fen), Line("due", tax.tax_fen, True), Line("saved", tax.saved_fen, True),
+        Line("without", tax.without_fen), Line("due_relief", tax.tax_fen, True), Line("saved", tax.saved_fen, True),
     )  # fmt: skip
     notes = (
         "whole_year",
@@ -150,7 +150,7 @@ def _reward(basis: Basis, assumed: Assumed, parameters: Parameters) -> Part:
     tax = reward_tax(assumed.reward_fen, assumed.other_income_fen, parameters, assumed.deductions_fen)
     lines = (
         Line("reward", assumed.reward_fen), Line("counted", tax.counted_fen), Line("other_income", assumed.other_income_fen),
-        Line("before", tax.before_fen), Line("without", tax.without_fen), Line("due", tax.tax_fen, True),
+        Line("before", tax.before_fen), Line("without", tax.without_fen), Line("due_relief", tax.tax_fen, True),
         Line("added", tax.added_fen), Line("saved", tax.saved_fen, True),
     )  # fmt: skip
     notes = ("within_months", "after_publicity", *(() if basis.nonprofit else ("no_nonprofit",)))

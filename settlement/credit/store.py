@@ -25,7 +25,7 @@ from settlement.histories import Chain
 from settlement.ledger.book import Connection
 from settlement.registration import events as re
 from settlement.statistics.facts import Event as Line
-from settlement.statistics.following import HistoryFollowing
+from settlement.statistics.following import Grown, HistoryFollowing
 
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "credit.sql")
 MARKET: Final = "market"
@@ -108,13 +108,14 @@ class Credit:
         rows = await self._pool.fetch(QUERIES["newest"], state, max(1, min(limit, PAGE_MAX)))
         return [_RECORD.decode(row["body"]) for row in rows]
 
-    async def _follow(self, connection: Connection, stream: str, history: list[Line], seen: int) -> None:
-        for found in found_in(stream, history):
-            if found.seq > seen:
-                evidence = f"{stream} {found.seq} {found.type}"
-                wanted = self._noticed(found.party, found.cause, found.subject, evidence, MARKET)
-                name = f"{found.subject}-{found.cause.value}-{found.seq}-{found.party}"
-                await self._act(connection, name, wanted, MARKET)
+    async def _follow(self, connection: Connection, news: list[Grown]) -> None:
+        for one in news:
+            for found in found_in(one.stream, one.history):
+                if found.seq > one.seen:
+                    evidence = f"{one.stream} {found.seq} {found.type}"
+                    wanted = self._noticed(found.party, found.cause, found.subject, evidence, MARKET)
+                    name = f"{found.subject}-{found.cause.value}-{found.seq}-{found.party}"
+                    await self._act(connection, name, wanted, MARKET)
 
     def _noticed(self, party: str, cause: r.Cause, subject: str, evidence: str, by: str) -> r.Noticed:
         rules, now_us = r.credit_rules(), self._now_us()

@@ -4,20 +4,23 @@ DELETE FROM history_pending WHERE (consumer, stream) IN (
     SELECT consumer, stream FROM history_pending WHERE consumer = $1 ORDER BY stream LIMIT $2 FOR UPDATE SKIP LOCKED
 ) RETURNING stream;
 
--- name: cursor
-SELECT coalesce((SELECT seq FROM history_cursor WHERE consumer = $1 AND stream = $2), 0);
+-- name: cursors
+SELECT stream, seq FROM history_cursor WHERE consumer = $1 AND stream = ANY($2::text[]);
 
 -- name: move_cursor
 INSERT INTO history_cursor (consumer, stream, seq) VALUES ($1, $2, $3) ON CONFLICT (consumer, stream) DO UPDATE SET seq = $3;
 
--- name: deal_history
-SELECT seq, type, at_us, body FROM deal_event WHERE deal = $1 ORDER BY seq;
+-- name: deal_histories
+SELECT 'deal/' || deal AS stream, seq, type, at_us, body FROM deal_event
+WHERE deal = ANY (SELECT substr(one, 6) FROM unnest($1::text[]) one WHERE one LIKE 'deal/%') ORDER BY deal, seq;
 
--- name: registration_history
-SELECT seq, type, at_us, body FROM registry_event WHERE stream = $1 ORDER BY seq;
+-- name: registration_histories
+SELECT stream, seq, type, at_us, body FROM registry_event
+WHERE stream = ANY (SELECT one FROM unnest($1::text[]) one WHERE one LIKE 'registration/%') ORDER BY stream, seq;
 
 -- name: packages
-SELECT revision, body FROM registration_document WHERE registration = $1 AND kind = 'package' ORDER BY revision;
+SELECT 'registration/' || registration AS stream, revision, body FROM registration_document
+WHERE kind = 'package' AND registration = ANY (SELECT substr(one, 14) FROM unnest($1::text[]) one) ORDER BY registration, revision;
 
 -- name: insert_fact
 INSERT INTO statistics_fact (stream, seq, measure, at_us, year, quarter, month, count, total_fen, technical_fen, seller, buyer, way, mode,

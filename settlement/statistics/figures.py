@@ -13,8 +13,8 @@ from msgspec.structs import fields
 from engine.catalogue.codes.regions import HOME, province_of, reporting_unit_of
 from settlement.contracts.kinds import five_kind
 from settlement.ledger.book import Connection
-from settlement.statistics.facts import Event, Fact, deal_facts, registration_facts
-from settlement.statistics.following import QUERIES, HistoryFollowing
+from settlement.statistics.facts import Fact, deal_facts, registration_facts
+from settlement.statistics.following import QUERIES, Grown, HistoryFollowing
 
 DIMENSIONS: Final = (
     "month", "way", "mode", "kind", "field", "industry", "ipr", "plan", "objective", "seller_region", "buyer_region", "seller_nature",
@@ -148,14 +148,18 @@ def place_at(code: str, level: str) -> str | None:
     return None if unit is None else unit.code
 
 
-async def _count(connection: Connection, stream: str, history: list[Event], seen: int) -> None:
-    kind, _, name = stream.partition("/")
-    if kind == "deal":
-        facts = deal_facts(stream, history)
-    else:
-        packages = {row["revision"]: row["body"] for row in await connection.fetch(QUERIES["packages"], name)}
-        facts = registration_facts(stream, history, packages)
-    rows = [row_of(fact) for fact in facts if fact.seq > seen]
+async def _count(connection: Connection, news: list[Grown]) -> None:
+    wanted = [one.stream for one in news if one.stream.startswith("registration/")]
+    packages: dict[str, dict[int, bytes]] = {}
+    for row in await connection.fetch(QUERIES["packages"], wanted) if wanted else []:
+        packages.setdefault(row["stream"], {})[row["revision"]] = row["body"]
+    rows = []
+    for one in news:
+        if one.stream.startswith("deal/"):
+            facts = deal_facts(one.stream, one.history)
+        else:
+            facts = registration_facts(one.stream, one.history, packages.get(one.stream, {}))
+        rows += [row_of(fact) for fact in facts if fact.seq > one.seen]
     if rows:
         await connection.executemany(QUERIES["insert_fact"], rows)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+from msgspec import Struct
 
 from engine.journal.follower import BEHIND
 from engine.journal.queries import load_queries
@@ -16,12 +17,21 @@ from settlement.ledger.book import Connection
 from settlement.statistics.facts import Event
 
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "statistics.sql")
-A_TURN: Final = 50
+A_TURN: Final = 500
 
 log = logging.getLogger(__name__)
 
-Effect = Callable[[Connection, str, list[Event], int], Awaitable[None]]
-"""What a consumer does with a history: (connection, stream, whole history, last sequence number it has seen)."""
+
+class Grown(Struct, frozen=True):
+    """A history that has grown: all of it, and up to where the consumer has seen it."""
+
+    stream: str
+    history: list[Event]
+    seen: int
+
+
+Effect = Callable[[Connection, list[Grown]], Awaitable[None]]
+"""What a consumer does with histories, inside the transaction that moves its cursors."""
 
 
 class HistoryFollowing:
@@ -53,19 +63,27 @@ class HistoryFollowing:
     async def turn(self) -> int:
         """Follow at most `A_TURN` histories; return how many."""
         async with self._pool.acquire() as connection, connection.transaction():
-            streams = [row["stream"] for row in await connection.fetch(QUERIES["take_pending"], self._consumer, A_TURN)]
-            for stream in sorted(streams):
-                await self._one(connection, stream)
+            rows = await connection.fetch(QUERIES["take_pending"], self._consumer, A_TURN)
+            streams = sorted(row["stream"] for row in rows)
+            if streams:
+                await self._some(connection, streams)
         return len(streams)
 
-    async def _one(self, connection: Connection, stream: str) -> None:
-        kind, _, name = stream.partition("/")
-        if kind == "deal":
-            rows = await connection.fetch(QUERIES["deal_history"], name)
-        else:
-            rows = await connection.fetch(QUERIES["registration_history"], stream)
-        seen = await connection.fetchval(QUERIES["cursor"], self._consumer, stream)
-        history = [Event(row["seq"], row["type"], row["at_us"], row["body"]) for row in rows]
-        if history and history[-1].seq > seen:
-            await self._effect(connection, stream, history, seen)
-            await connection.execute(QUERIES["move_cursor"], self._consumer, stream, history[-1].seq)
+    async def _some(self, connection: Connection, streams: list[str]) -> None:
+        histories: dict[str, list[Event]] = {}
+        for name in ("deal_histories", "registration_histories"):
+            for row in await connection.fetch(QUERIES[name], streams):
+                histories.setdefault(row["stream"], []).append(
+                    Event(row["seq"], row["type"], row["at_us"], row["body"])
+                )
+        cursors = await connection.fetch(QUERIES["cursors"], self._consumer, streams)
+        seen: dict[str, int] = {row["stream"]: row["seq"] for row in cursors}
+        news = [
+            Grown(stream, history, seen.get(stream, 0))
+            for stream, history in sorted(histories.items())
+            if history[-1].seq > seen.get(stream, 0)
+        ]
+        if news:
+            await self._effect(connection, news)
+            moved = [(self._consumer, one.stream, one.history[-1].seq) for one in news]
+            await connection.executemany(QUERIES["move_cursor"], moved)

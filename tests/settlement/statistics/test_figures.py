@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -14,7 +15,7 @@ from loadtests.made_histories import Row, histories, independent
 from settlement.registration import events as re
 from settlement.statistics.facts import Event, band_of, registration_facts
 from settlement.statistics.figures import Cell, Report, Statistics, place_at
-from settlement.statistics.following import HistoryFollowing
+from settlement.statistics.following import Grown, HistoryFollowing
 
 NOW_US = int(start_of(day_from_civil(2030, 1, 1)))
 
@@ -75,8 +76,8 @@ async def test_an_event_counts_once_though_the_consumer_dies_before_its_commit(p
     statistics = Statistics(pool)
     effect = statistics.following._effect
 
-    async def dies(connection: object, stream: str, history: list[Event], seen: int) -> None:
-        await effect(connection, stream, history, seen)  # type: ignore[arg-type]
+    async def dies(connection: Any, news: list[Grown]) -> None:
+        await effect(connection, news)
         raise ConnectionError("killed")
 
     with pytest.raises(ConnectionError):
