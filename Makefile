@@ -35,7 +35,7 @@ test-browser:
 	@tools/setup.sh dev && tools/setup.sh browser
 	@echo "== browser" && $(PY) -m pytest -q -n 2 --dist loadfile tests/browser
 
-bench: setup  ## Print the benchmark (about six minutes)
+bench: setup  ## Print the benchmark (about three minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.bench
 
 bench-board: setup  ## 2,000 readers of the board while sessions run: their waits, and what they cost bidders (about two minutes)
@@ -44,7 +44,7 @@ bench-board: setup  ## 2,000 readers of the board while sessions run: their wait
 bench-catalogue: setup  ## 100,000 achievements: import, search times, the plan of the slowest (about four minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.catalogue --compare
 
-bench-statistics: setup  ## 100,000 deals: counting them, the statistics page's p95, its plan (about six minutes)
+bench-statistics: setup  ## 100,000 deals: counting them, the statistics page's p95, its plan (about three minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.statistics
 
 bench-pricing: setup  ## The targets T1 … T15 of pricing on real prices (about a quarter of an hour)
