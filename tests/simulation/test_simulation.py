@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.bus.local import LotEnvelope
 from engine.evidence.receipts import Receipt, refused
-from engine.rules.auction import bidding
+from engine.rules.auction import bidding, deciding
+from engine.rules.auction.closing import Deadlines
+from engine.rules.auction.state import LotState
+from engine.rules.auction.terms import Closing
 from engine.rules.rejections import Reject
 from engine.runtime import writer as writer_module
 from engine.runtime.book import Book, LotBatch, LotBook
 from engine.runtime.writer import Writer
+from engine.values import InstantUs
 from tests.simulation.fault_log import Database, Faults
 from tests.simulation.market import Plan, simulate
 from tests.simulation.watch import Broken
@@ -112,6 +117,30 @@ def slow_take_over_not_counted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writer_module, "OUTAGE_ROUNDS_MAX", 1)
 
 
+def hard_end_without_a_window(patch: pytest.MonkeyPatch) -> None:
+    """Resumed before the first bid, with less than a closing window to the hard end: this once sold a lot half a second later."""
+    resumption = deciding.at_resumption
+
+    def short(state: LotState, resumes_at_us: InstantUs) -> Deadlines:
+        given = resumption(state, resumes_at_us)
+        if state.closes_at_us is not None or state.hard_end_us is None:
+            return given
+        assert state.halted_at_us is not None
+        hard_end_us = InstantUs(state.hard_end_us + max(0, resumes_at_us - state.halted_at_us))
+        return replace(given, hard_end_us=hard_end_us)
+
+    patch.setattr(deciding, "at_resumption", short)
+
+
+def published_after_its_free_period(patch: pytest.MonkeyPatch) -> None:
+    """A publication that an outage held up counted time before it as bidding time: it opened and passed in one instant."""
+
+    def only_a_fixed_end(closing: Closing, at_us: InstantUs) -> bool:
+        return closing.closes_at_us is not None and closing.closes_at_us <= at_us
+
+    patch.setattr(deciding, "is_past", only_a_fixed_end)
+
+
 PLANTED = [
     ack_before_commit,
     state_kept_after_a_failed_commit,
@@ -121,6 +150,8 @@ PLANTED = [
     sold_on_take_over,
     bid_in_the_window_does_not_extend,
     slow_take_over_not_counted,
+    hard_end_without_a_window,
+    published_after_its_free_period,
 ]
 
 

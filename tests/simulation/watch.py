@@ -16,6 +16,7 @@ from engine.journal.records import LOT_STREAM, Record, lot_of
 from engine.rules.auction.events import (
     BidAccepted,
     BidKind,
+    LimitedPeriodStarted,
     LotInterrupted,
     LotPassed,
     LotResumed,
@@ -78,9 +79,11 @@ class Watcher:
                 self._see_end(before, event, record)
             elif isinstance(event, LotInterrupted):
                 self.interrupted += 1
-            elif isinstance(event, LotResumed) and event.closes_at_us is not None:
-                window_us = before.terms.closing.window_us()
-                _expect(event.closes_at_us >= record.at_us + window_us, "P5: no full window after a halt", record)
+            elif isinstance(event, LotResumed):
+                _see_resumption(before, event, record)
+            elif isinstance(event, LimitedPeriodStarted):
+                free_ends_at_us = before.free_ends_at_us or 0
+                _expect(free_ends_at_us > before.published_at_us, "P5: nobody could bid in the free period", record)
             elif record.type == "lot.bid_rejected":
                 self.rejected += 1
         self.states[lot_id] = evolve(before, lot_id, event, record.at_us)
@@ -107,7 +110,8 @@ class Watcher:
         deadline_us = before.closes_at_us if before.closes_at_us is not None else before.free_ends_at_us
         _expect(event.ended_at_us == deadline_us, "P5: it ended at another time than announced", record)
         _expect(record.at_us >= event.ended_at_us, "P5: ended before its time", record)
-        opens_us = event.ended_at_us - before.terms.closing.window_us()
+        _expect(event.ended_at_us > before.published_at_us, "P5: it ended before anybody could know of it", record)
+        opens_us = max(event.ended_at_us - before.terms.closing.window_us(), before.published_at_us)
         for from_us, to_us in self.unserved_us[-50:]:
             overlap_us = min(to_us, event.ended_at_us) - max(from_us, opens_us)
             _expect(
@@ -138,6 +142,14 @@ class Watcher:
         for lot_id, state in live.items():
             if encode_state(state) != encode_state(self.states[lot_id]):
                 raise Broken(f"P4: {lot_id} differs from its log")
+
+
+def _see_resumption(before: LotState, event: LotResumed, record: Record) -> None:
+    """A full closing window remains to whatever ends the bidding: the end, or the hard end while no end is set."""
+    ends_at_us = event.hard_end_us if event.closes_at_us is None else event.closes_at_us
+    if ends_at_us is not None and before.halted_phase is not Phase.SCHEDULED:
+        least_us = record.at_us + before.terms.closing.window_us()
+        _expect(ends_at_us >= least_us, "P5: no full window after a halt", record)
 
 
 def _expected_end(before: LotState, event: BidAccepted, at_us: int) -> int | None:

@@ -46,6 +46,13 @@ def capped(instant_us: int, hard_end_us: InstantUs | None) -> InstantUs:
     return InstantUs(instant_us if hard_end_us is None else min(instant_us, hard_end_us))
 
 
+def is_past(closing: Closing, at_us: InstantUs) -> bool:
+    """Tell whether a period in which everybody could have bid is over before a session under these terms is published."""
+    free_ends_us = None if closing.free_period_us is None else closing.opens_at_us + closing.free_period_us
+    ends = (closing.closes_at_us, free_ends_us, closing.hard_end_us)
+    return any(end_us is not None and end_us <= at_us for end_us in ends)
+
+
 def at_opening(closing: Closing, deadlines: Deadlines) -> tuple[InstantUs | None, InstantUs | None]:
     """Return (free period ends, bidding closes) as they stand when bidding opens; None for what is not known yet."""
     if closing.free_period_us is not None:
@@ -87,15 +94,17 @@ def shifted(state: LotState, by_us: int) -> Deadlines:
 def at_resumption(state: LotState, resumes_at_us: InstantUs) -> Deadlines:
     """Return the deadlines when a halted session goes on at `resumes_at_us`.
 
-    The time that remained at the halt is given back, and at least one full closing window before the end.
+    The time that remained at the halt is given back, and at least one full closing window before the end; while no bid has
+    started the clock, the hard end is the end.
     """
     assert state.halted_at_us is not None
     by_us = max(0, resumes_at_us - state.halted_at_us)
     closes_at_us = None if state.closes_at_us is None else _moved(state.closes_at_us, by_us)
     hard_end_us = None if state.hard_end_us is None else _moved(state.hard_end_us, by_us)
-    if closes_at_us is not None and state.halted_phase is not Phase.SCHEDULED:
-        closes_at_us = InstantUs(max(closes_at_us, resumes_at_us + state.terms.closing.window_us()))
-        hard_end_us = None if hard_end_us is None else InstantUs(max(hard_end_us, closes_at_us))
+    if state.halted_phase is not Phase.SCHEDULED:
+        earliest_us = InstantUs(resumes_at_us + state.terms.closing.window_us())
+        closes_at_us = None if closes_at_us is None else max(closes_at_us, earliest_us)
+        hard_end_us = None if hard_end_us is None else max(hard_end_us, closes_at_us or earliest_us)
     scheduled = state.halted_phase is Phase.SCHEDULED
     return Deadlines(
         opens_at_us=_moved(state.opens_at_us, by_us) if scheduled else state.opens_at_us,

@@ -15,6 +15,7 @@ from engine.rules.auction.closing import (
     at_opening,
     at_resumption,
     capped,
+    is_past,
     is_touched_by_outage,
     next_deadline,
     shifted,
@@ -81,8 +82,7 @@ def _publish(
         problems.append("lot_id: malformed")
     if any(not _is_text(text) for text in astuple(command.subject) if isinstance(text, str)):
         problems.append("subject: control_characters")
-    closes_at_us = command.terms.closing.closes_at_us
-    if closes_at_us is not None and closes_at_us <= at_us:
+    if is_past(command.terms.closing, at_us):
         problems.append("closing: closes_in_the_past")
     if problems:
         return Rejected(Reject.TERMS_INVALID, {"problems": "; ".join(problems)})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
+from engine.rules.auction.commands import PublishLot, Subject
+from engine.rules.auction.deciding import decide
 from engine.rules.auction.events import BidAccepted, PassReason
 from engine.rules.auction.groups import group_shifts
-from engine.rules.auction.state import Phase
+from engine.rules.auction.state import Accepted, Phase, Rejected
 from engine.rules.auction.terms import Closing, ExtensionFrom, ExtensionScope, FixedIncrement, Reserve, Terms
 from engine.values import Amount, DurationUs, LotId
-from tests.engine.rules.transcript import Session, at, fixed_terms
+from tests.engine.rules.transcript import LOT, SELLER, Session, at, fixed_terms
 
 
 @pytest.mark.parametrize(
@@ -151,3 +155,27 @@ def test_lots_of_a_group_close_one_after_another() -> None:
     assert [(lot_id, shift.by_us, shift.cause_lot_id) for lot_id, shift in shifts] == [
         ("sale.3", 180_000_000, "sale.2")
     ], "later lots of the same group only"
+
+
+@pytest.mark.parametrize(
+    ("closing", "last", "late"),
+    [
+        ({"closes_at_us": at("10:00")}, "09:59:59", "10:00"),
+        ({"free_period_us": DurationUs(1_800_000_000), "limited_cycle_us": DurationUs(60_000_000)}, "09:29:59", "09:30"),
+        ({"first_bid_clock_us": DurationUs(60_000_000), "hard_end_us": at("09:45")}, "09:44:59", "09:45"),
+    ],
+    ids=["fixed end", "free period", "hard end"],
+)
+def test_a_session_is_not_published_after_a_period_in_which_all_could_bid(
+    closing: dict[str, Any], last: str, late: str
+) -> None:
+    terms = Terms(
+        closing=Closing(opens_at_us=at("09:00"), **closing),
+        increment=FixedIncrement(Amount(100)),
+        start_price=Amount(1000),
+    )
+    publish = PublishLot(terms=terms, subject=Subject(title_zh="测", title_en="T"), seller_id=SELLER)
+    assert isinstance(decide(None, LOT, publish, at(last)), Accepted)
+    refusal = decide(None, LOT, publish, at(late))
+    assert isinstance(refusal, Rejected)
+    assert refusal.data == {"problems": "closing: closes_in_the_past"}

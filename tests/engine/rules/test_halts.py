@@ -6,8 +6,9 @@ import pytest
 
 from engine.rules.auction.commands import PauseKind, VoidLot, WithdrawLot
 from engine.rules.auction.state import Phase
+from engine.rules.auction.terms import Closing, FixedIncrement, Terms
 from engine.rules.rejections import Reject
-from engine.values import DurationUs
+from engine.values import Amount, DurationUs
 from tests.engine.rules.transcript import Session, at, fixed_terms, refused
 
 
@@ -117,6 +118,24 @@ def test_after_an_interruption_bidding_goes_on_only_after_notice_and_with_a_full
     session.reach(at("10:40"))
     assert session.closes() == "10:45:00", "two minutes remained; one full window is given"
     assert session.bid("10:44", "B", 1100) == "1100 B"
+
+
+@pytest.mark.parametrize("halt", ["outage", "pause"])
+def test_before_the_first_bid_the_hard_end_is_the_end_and_a_full_window_remains_to_it(halt: str) -> None:
+    closing = Closing(
+        opens_at_us=at("09:00"),
+        first_bid_clock_us=DurationUs(3_600_000_000),
+        extension_us=DurationUs(300_000_000),
+        hard_end_us=at("10:00"),
+    )
+    session = Session(Terms(closing=closing, increment=FixedIncrement(Amount(100)), start_price=Amount(1000)), "A", "B")
+    if halt == "outage":
+        session.outage("09:58", "10:20")
+    else:
+        session.pause("09:58")
+    session.resume("10:30", "10:40")
+    assert session.bid("10:41", "A", 1000) == "1000 A"
+    assert session.closes() == "10:45:00", "two minutes remained; one full window is given"
 
 
 def test_a_pause_for_a_fault_of_the_platform_needs_notice_too() -> None:
