@@ -352,7 +352,7 @@ def random_terms(chance: random.Random, now_us: int, *, grouped: bool) -> Terms:
     """Draw terms that a lot of a minute can be held under."""
     second = 1_000_000
     # Now and then a publication is handed in long after the opening that its terms name.
-    opens_at_us = InstantUs(now_us + chance.choice([1, 1, 1, 2, 2, 2, -7]) * second)
+    opens_at_us = InstantUs(now_us + chance.choice([1, 1, 1, 2, 2, 2, -15, -15]) * second)
     kinds: list[Callable[[], Closing]] = [
         lambda: Closing(
             opens_at_us=opens_at_us,
@@ -371,8 +371,8 @@ def random_terms(chance: random.Random, now_us: int, *, grouped: bool) -> Terms:
         lambda: Closing(
             opens_at_us=opens_at_us,
             first_bid_clock_us=DurationUs(chance.randrange(8, 20) * second),
-            extension_us=DurationUs(2 * second),
-            hard_end_us=InstantUs(opens_at_us + 45 * second),
+            extension_us=DurationUs(chance.choice([2, 4]) * second),
+            hard_end_us=InstantUs(opens_at_us + chance.choice([4, 45]) * second),
         ),
     ]
     closing = kinds[0]() if grouped else chance.choice(kinds)()

@@ -161,7 +161,11 @@ def test_lots_of_a_group_close_one_after_another() -> None:
     ("closing", "last", "late"),
     [
         ({"closes_at_us": at("10:00")}, "09:59:59", "10:00"),
-        ({"free_period_us": DurationUs(1_800_000_000), "limited_cycle_us": DurationUs(60_000_000)}, "09:29:59", "09:30"),
+        (
+            {"free_period_us": DurationUs(1_800_000_000), "limited_cycle_us": DurationUs(60_000_000)},
+            "09:29:59",
+            "09:30",
+        ),
         ({"first_bid_clock_us": DurationUs(60_000_000), "hard_end_us": at("09:45")}, "09:44:59", "09:45"),
     ],
     ids=["fixed end", "free period", "hard end"],
