@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.bus.local import LotEnvelope
 from engine.evidence.receipts import Receipt, refused
 from engine.rules.auction import bidding, deciding
-from engine.rules.auction.closing import Deadlines
+from engine.rules.auction.closing import Deadlines, at_resumption
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Closing
 from engine.rules.rejections import Reject
@@ -119,10 +119,9 @@ def slow_take_over_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 def hard_end_without_a_window(patch: pytest.MonkeyPatch) -> None:
     """Resumed before the first bid, with less than a closing window to the hard end: this once sold a lot half a second later."""
-    resumption = deciding.at_resumption
 
     def short(state: LotState, resumes_at_us: InstantUs) -> Deadlines:
-        given = resumption(state, resumes_at_us)
+        given = at_resumption(state, resumes_at_us)
         if state.closes_at_us is not None or state.hard_end_us is None:
             return given
         assert state.halted_at_us is not None

@@ -107,7 +107,8 @@ class Watcher:
         self.extended += event.extended
 
     def _see_end(self, before: LotState, event: LotSold | LotPassed, record: Record) -> None:
-        deadline_us = before.closes_at_us if before.closes_at_us is not None else before.free_ends_at_us
+        announced = (before.closes_at_us, before.free_ends_at_us, before.hard_end_us)
+        deadline_us = next((instant_us for instant_us in announced if instant_us is not None), None)
         _expect(event.ended_at_us == deadline_us, "P5: it ended at another time than announced", record)
         _expect(record.at_us >= event.ended_at_us, "P5: ended before its time", record)
         _expect(event.ended_at_us > before.published_at_us, "P5: it ended before anybody could know of it", record)
