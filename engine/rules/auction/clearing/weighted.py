@@ -66,7 +66,7 @@ def clear_weighted(
                 amount=bid.amount,
                 price_score_ppm=_ppm(price),
                 plan_scores_ppm={name: _ppm(score) for name, score in plan.items()},
-                total_ppm=_ppm(total / SCORE_MAX),
+                total_ppm=_ppm(total * Fraction(1, SCORE_MAX)),
             )
         )
     return tuple(sorted(totals, key=lambda one: (-one.total_ppm, -one.amount, one.seq)))
