@@ -23,7 +23,7 @@ TERMS = DepositTerms(seller_id="p" + "0" * 16, own_account_only=False)
 async def deposit_of(market: Services, person: Person, deposit_id: str = "a.1", *, paid: bool = True) -> Deposit:
     assert person.account is not None
     deposits, due_us = market.settling.deposits, market.now_us + DAY_US
-    await deposits.require(deposit_id, "listing/a", person.account.id, PRICE, due_us, TERMS)
+    await deposits.require(deposit_id, "matter/a", person.account.id, PRICE, due_us, TERMS)
     if paid:
         credit = Credit(
             bank_ref=f"in-{deposit_id}", booked_at_us=InstantUs(market.now_us), amount_fen=PRICE, payer_name="牧场合作社",

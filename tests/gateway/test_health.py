@@ -140,11 +140,16 @@ def test_a_broken_key_is_not_replaced_by_a_new_one(tmp_path: Path):
 # The process.
 
 
+def _as_text(value: object) -> str:
+    """Write a setting as its variable holds it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 @asynccontextmanager
 async def process(dsn: str, directory: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m gateway.cli …` with the configuration of a test market."""
     config = market_config(dsn, directory).model_dump(exclude={"database_url", "public_origins"}, exclude_none=True)
-    environment = {variable_of(name): str(value) for name, value in config.items()} | {"ORTOO_DATABASE_URL": dsn}
+    environment = {variable_of(name): _as_text(value) for name, value in config.items()} | {"ORTOO_DATABASE_URL": dsn}
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway.cli", *arguments, cwd=ROOT, env={**os.environ, **environment},
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
