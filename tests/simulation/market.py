@@ -170,7 +170,7 @@ class Market:
             if not any(engine.serves for engine in self.engines):
                 self._start_engine()
             await asyncio.sleep(0.5)
-            if self.pending == 0:
+            if self.pending == 0 and any(engine.serves for engine in self.engines):
                 break
         else:
             raise Broken("a command never got a definite answer")
