@@ -1,6 +1,6 @@
 """A listing (or a notice) is told that its deal is signed, or that a side is in default, by a command whose id is made from the deal's.
 
-The listing's event, not this answer, moves the deal (docs/adr/0015): what the log does not hold has not happened.
+The listing's event, not this answer, moves the deal (docs/adr/0011): what the log does not hold has not happened.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From the log to the deal: which event strikes one, and what it says. Pure.
 
 A session that a listing ordered strikes no deal of its own: its listing does, once it has recorded the result. So every sale makes
-exactly one deal, whatever way it went (docs/adr/0015).
+exactly one deal, whatever way it went (docs/adr/0011).
 """
 
 from __future__ import annotations
