@@ -13,11 +13,13 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
+from engine.replay.rehearsal import can_rehearse
 from engine.rules.auction.commands import PublishSession
 from engine.rules.auction.formats.terms import Ascending, session_problems
 from engine.rules.rejections import Reject
 from engine.values import LotId
 from gateway.accounts.model import Account, Role
+from gateway.desk.rehearsing import Spread, rehearse
 from gateway.errors import Code, Refused
 from gateway.http.api import formats as api
 from gateway.http.api.calls import Call, RefusedByEngine
@@ -29,6 +31,7 @@ from gateway.pages.i18n import language_of
 from gateway.pages.plain_words import sentences
 from gateway.pages.rendering import page, see_other
 from gateway.pages.session_form import (
+    CROWD_DEFAULTS,
     FORMATS,
     GROUNDS,
     OWN_FIELDS,
@@ -36,6 +39,7 @@ from gateway.pages.session_form import (
     SessionForm,
     digest_of,
     problem_field,
+    read_crowd,
     read_session,
     typed_session,
 )
@@ -53,6 +57,8 @@ class Asked:
         self.wrong: dict[str, str] = {}
         self.wish: SessionWish | None = None
         self.session: PublishSession | None = None
+        self.crowd: dict[str, str] = dict(CROWD_DEFAULTS)
+        self.spread: Spread | None = None
 
     @property
     def format(self) -> str:
@@ -108,6 +114,17 @@ class Asked:
             holder["party"] = account.party
         return {**body, "seller": sellers[0].id}
 
+    async def rehearse(self) -> None:
+        """Run the session against the crowd that the form describes."""
+        crowd, wrong = read_crowd(self.crowd)
+        self.wrong.update(wrong)
+        if self.session is None or crowd is None or self.wrong:
+            return
+        if not can_rehearse(self.session.play):
+            self.wrong["crowd_bidders"] = "not_rehearsed"
+            return
+        self.spread = await rehearse(self.session, crowd)
+
     def rules(self, language: str) -> list[str] | None:
         """Return the rules in words, as bidders will read them; None while something is wrong."""
         if self.session is None or self.wrong:
@@ -144,6 +161,9 @@ async def send_session(request: web.Request) -> web.Response:
         raise Refused(Code.MALFORMED, fields="format")
     asked = _asked(request, values, command_id({"command_id": str(form.get("command_id", ""))}))
     await asked.read()
+    asked.crowd = {name: str(form.get(name, ""))[:20] for name in CROWD_DEFAULTS}
+    if act == "rehearse":
+        await asked.rehearse()
     previewed = str(form.get("previewed", "")) == digest_of(values)
     if act == "publish" and previewed and not asked.wrong and asked.wish is not None:
         try:
@@ -174,6 +194,7 @@ async def _form_page(request: web.Request, asked: Asked, status: int = 200) -> w
         request, "session_form.html", status, values=asked.values, wrong=asked.wrong, formats=FORMATS, grounds=GROUNDS,
         own=OWN_FIELDS[asked.format], officers=await asked.call.services.officer_keys.known(), rules=rules,
         closes_at_us=session.terms.closing.closes_at_us if session is not None and rules else None,
+        crowd=asked.crowd, spread=asked.spread, tallest=max((bar.count for bar in asked.spread.bars), default=1) if asked.spread else 1,
         command_id=str(asked.id), previewed=digest_of(asked.values),
     )  # fmt: skip
 

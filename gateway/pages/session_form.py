@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from engine.canonical import canonical_bytes
+from engine.replay.rehearsal import BIDDERS_MAX, Crowd
 from engine.rules.auction.clearing.descending import Clock, runs_us
 from engine.rules.auction.clearing.multi_unit import Pricing
 from engine.rules.auction.clearing.priority import PriorityMode
@@ -55,6 +56,12 @@ SESSION_DEFAULTS: Final[Mapping[str, str]] = {
     "unit_pricing": "pay_as_bid", "bids_each_max": "20", "extension_seconds": "300", "priority_minutes": "60",
 }  # fmt: skip
 assert not set(TICKS) & set(CHECKBOXES), "one text for one box"
+
+
+CROWD_DEFAULTS: Final[Mapping[str, str]] = {
+    "crowd_bidders": "6", "crowd_middle": "", "crowd_spread": "30", "crowd_seed": "1",
+}  # fmt: skip
+"""The fields of a rehearsal: bidders, middle value in yuan, spread in percent, seed."""
 
 
 class SessionForm(Struct, frozen=True):
@@ -261,3 +268,16 @@ def problem_field(problem: str, name: str) -> tuple[str, str]:
     if place == "closing":
         field = "closes_at" if "closes_at" in OWN_FIELDS[name] else "opens_at"
     return field, f"terms.{place}.{what}"
+
+
+def read_crowd(values: Mapping[str, str]) -> tuple[Crowd | None, dict[str, str]]:
+    """Return the simulated bidders that a form describes, or what is wrong, by field."""
+    reader = FormReader(values)
+    bidders, middle = reader.number("crowd_bidders") or 1, reader.amount("crowd_middle")
+    spread, seed = reader.number("crowd_spread") or 1, reader.number("crowd_seed") or 1
+    if bidders > BIDDERS_MAX:
+        reader.wrong["crowd_bidders"] = "crowd"
+    if spread > 200:
+        reader.wrong["crowd_spread"] = "crowd"
+    crowd = Crowd(bidders=bidders, middle=middle, spread=spread / 100, seed=seed)
+    return (None if reader.wrong else crowd), reader.wrong

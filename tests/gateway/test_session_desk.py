@@ -190,6 +190,17 @@ async def test_the_page_is_the_operators_and_the_desk_leads_to_it(desk: Desk) ->
         assert (await html(person, "/desk/sessions/new"))[0] == 403
 
 
+async def test_a_rehearsal_shows_a_distribution_and_publishes_nothing(desk: Desk) -> None:
+    crowd = {"crowd_bidders": "4", "crowd_middle": "800", "crowd_spread": "30", "crowd_seed": "1"}
+    form = desk.filled("falling")
+    status, text = await desk.send("rehearse", form, **crowd)
+    assert status == 200 and text.count("<rect") == 20 and "% 的成交不高于" in text and not KEY.search(text)
+    assert desk.town.services.engine.state(LotId(form["lot_id"])) is None
+    for name, changes in (("weighted", {}), ("falling", {"crowd_bidders": "51"}), ("falling", {"crowd_middle": "x"})):
+        status, text = await desk.send("rehearse", desk.filled(name), **{**crowd, **changes})
+        assert status == 422 and "<rect" not in text
+
+
 def test_every_problem_of_a_sessions_terms_has_a_text_and_a_field() -> None:
     source = Path(ft.__file__).read_text(encoding="utf-8")
     problems: list[Any] = re.findall(r'"([a-z_]+: [a-z_0-9]+)"', source)
