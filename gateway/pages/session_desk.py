@@ -78,6 +78,10 @@ class Asked:
         except ValidationError:
             self.wrong["terms"] = "form"
         except Refused as refused:
+            if refused.code is Reject.TERMS_INVALID:
+                return self.take_problems([str(refused.data["problems"])])
+            if refused.code is Reject.NO_SUCH_LOT:
+                return self.take_problems(["rounds: previous_not_without_sale"])
             self.wrong["officer_1" if "officers" in str(refused.data.get("fields")) else "terms"] = "form"
         if self.session is None:
             return

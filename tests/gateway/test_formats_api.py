@@ -20,6 +20,7 @@ from tests.time_travel import travel
 
 MINUTE_US = 60_000_000
 CLOCK = Clock(start=Amount(100_000), step=Amount(10_000), step_us=DurationUs(10 * MINUTE_US), floor=Amount(50_000))
+CLOCK_RUNS_US = runs_us(CLOCK)
 
 
 class Round:
@@ -42,9 +43,11 @@ class Round:
             assert status == 200 and answer["key"]["key"] == public_text(key), answer
         return self
 
-    async def publish(self, play: dict[str, Any], *, sealed: bool, **more: Any) -> tuple[int, dict[str, Any]]:
+    async def publish(
+        self, play: dict[str, Any], *, sealed: bool, runs_us: int = CLOCK_RUNS_US, **more: Any
+    ) -> tuple[int, dict[str, Any]]:
         now_us = self.town.services.now_us
-        closes_at_us = now_us + (60 * MINUTE_US if sealed else runs_us(CLOCK))
+        closes_at_us = now_us + (60 * MINUTE_US if sealed else runs_us)
         assert self.seller.account is not None
         body = wish(
             lot=self.lot,
@@ -175,7 +178,10 @@ async def test_a_session_needs_officers_with_keys_and_a_format_that_exists(sale:
     assert (
         stranger.account is not None and sale.officers[0].account is not None and sale.officers[1].account is not None
     )
-    people = {"officers": [sale.officers[0].account.id, stranger.account.id], "recovery": sale.officers[1].account.id}
+    people: dict[str, Any] = {
+        "officers": [sale.officers[0].account.id, stranger.account.id],
+        "recovery": sale.officers[1].account.id,
+    }
     status, answer = await sale.publish(SEALED, sealed=False, **people)
     assert (status, answer["code"]) == (400, "malformed") and stranger.account.id in answer["data"]["fields"]
     status, answer = await sale.publish({"format": {"format": "candle"}}, sealed=False)
@@ -206,3 +212,26 @@ async def test_a_key_is_replaced_and_never_taken_twice(sale: Round) -> None:
         "retired for good"
     )
     assert (await officer.send("PUT", "/api/v1/me/officer-key", {"key": "AAAA"}))[1]["code"] == "malformed"
+
+
+async def test_a_further_round_is_held_to_the_one_before(sale: Round) -> None:
+    assert (await sale.publish(FALLING, sealed=False))[0] == 200
+    first = sale.lot
+    clock = FALLING["format"]["clock"]
+
+    async def follow(start: int, number: int = 2) -> tuple[int, dict[str, Any]]:
+        sale.lot = f"s{uuid4().hex[:8]}"
+        steps = -(-(start - 50_000) // 10_000)
+        kind = {"format": "falling", "clock": {**clock, "start": str(start)}}  # type: ignore[dict-item]
+        rounds = {"rounds_max": 3, "cut_max_bps": 2_000}
+        play = {"format": kind, "previous_lot": first, "round_no": number, "rounds": rounds}
+        return await sale.publish(play, sealed=False, runs_us=(steps + 1) * 10 * MINUTE_US)
+
+    assert "previous_not_without_sale" in (await follow(80_000))[1]["data"]["problems"], "it still runs"
+    sale.lot = first
+    await sale.closes()
+    await sale.until("passed")
+    assert (await follow(79_999))[1]["data"]["problems"] == "rounds: start_too_low"
+    assert (await follow(80_000, 3))[1]["data"]["problems"] == "rounds: not_the_next"
+    status, answer = await follow(80_000)
+    assert status == 200, answer

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from engine.canonical import canonical_bytes
 from engine.rules.auction import commands as c
+from engine.rules.auction.clearing.rounds import RoundRules, least_start, may_follow
 from engine.rules.auction.formats import commands as fc
 from engine.rules.auction.formats import terms as ft
 from engine.rules.auction.formats.sealing import closed_codes
 from engine.rules.auction.state import LotState, Phase
+from engine.rules.auction.terms import Terms
 from engine.rules.rejections import Reject
 from engine.values import Amount, DurationUs, LotId, PartyId
 from gateway.accounts.model import Role
@@ -61,7 +63,7 @@ async def session_of(call: Call, wish: w.SessionWish) -> c.PublishSession:
     """Return the session that a wish describes, with the officers' keys from the register, still without its seed.
 
     Raises:
-        Refused: MALFORMED: no seller, no format, or an officer without a key.
+        Refused: MALFORMED: no seller, no format, or an officer without a key; TERMS_INVALID: no round may follow like this.
     """
     sellers = await call.services.accounts.by_ids([PartyId(wish.seller)])
     seller = sellers.get(PartyId(wish.seller))
@@ -70,7 +72,32 @@ async def session_of(call: Call, wish: w.SessionWish) -> c.PublishSession:
     play = replace(wish.session_terms(), opening=await _opening(call, wish))
     name = ft.format_of(play)
     terms = replace(wish.terms.terms(), format=name, rule_version=ft.RULE_VERSIONS[name])
+    await _refuse_round(call, terms, play, PartyId(wish.seller))
     return c.PublishSession(terms=terms, play=play, subject=wish.subject.subject(), seller_id=PartyId(wish.seller))
+
+
+async def _refuse_round(call: Call, terms: Terms, play: ft.SessionTerms, seller: PartyId) -> None:
+    """Hold a further round to the one before: without a sale, of this seller, the next number, not more than the cut lower (art. 26)."""
+    if play.previous_lot is None:
+        return
+    before = await find_lot(call.services, play.previous_lot)
+    earlier = before.play.terms if before.play is not None else None
+    rules = (earlier.rounds if earlier is not None else None) or RoundRules()
+    number = earlier.round_no if earlier is not None else 1
+    if before.phase is not Phase.PASSED or before.seller_id != seller:
+        problem = "rounds: previous_not_without_sale"
+    elif play.round_no != number + 1 or not may_follow(rules, number):
+        problem = "rounds: not_the_next"
+    elif _start_of(terms, play) < least_start(rules, _start_of(before.terms, earlier)):
+        problem = "rounds: start_too_low"
+    else:
+        return
+    raise Refused(Reject.TERMS_INVALID, problems=problem)
+
+
+def _start_of(terms: Terms, play: ft.SessionTerms | None) -> Amount:
+    clock = ft.clock_of(play) if play is not None else None
+    return terms.start_price if clock is None else clock.start
 
 
 async def _opening(call: Call, wish: w.SessionWish) -> ft.Opening | None:
