@@ -22,7 +22,8 @@ from engine.journal.records import LOT_STREAM, Record, shard_stream
 from engine.journal.sealing import SALT_LENGTH, seal
 from engine.values import InstantUs
 
-FINAL_TYPES = {"lot.sold", "lot.passed", "lot.voided", "lot.withdrawn"}
+FIRST_TYPES = {"lot.published", "lot.session_published"}
+FINAL_TYPES = {"lot.sold", "lot.allocated", "lot.passed", "lot.voided", "lot.withdrawn"}
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Database:
             self.streams.setdefault(record.stream, []).append(record)
             if record.command_id is not None:
                 self.commands.setdefault(record.stream, {})[record.command_id] = record.stream_seq
-            if record.type == "lot.published":
+            if record.type in FIRST_TYPES:
                 self.live.add(record.stream)
             elif record.type in FINAL_TYPES:
                 self.live.discard(record.stream)

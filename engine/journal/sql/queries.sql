@@ -21,9 +21,9 @@ SELECT pg_logical_emit_message(true, 'ortoo', 'barrier');
 -- name: live_lots
 -- Lots that were published and have not ended.
 SELECT e.stream FROM event e
-WHERE e.shard = ANY($1::smallint[]) AND e.type = 'lot.published' AND NOT EXISTS (
+WHERE e.shard = ANY($1::smallint[]) AND e.type IN ('lot.published', 'lot.session_published') AND NOT EXISTS (
     SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
-    AND f.type IN ('lot.sold', 'lot.passed', 'lot.voided', 'lot.withdrawn')
+    AND f.type IN ('lot.sold', 'lot.allocated', 'lot.passed', 'lot.voided', 'lot.withdrawn')
 )
 ORDER BY e.stream;
 
