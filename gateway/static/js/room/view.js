@@ -14,7 +14,7 @@ export function roomView(see) {
     <section class="room__now" aria-label=${see.t("room.now")}>${nowView(see)}</section>
     <section class="room__bid" aria-label=${see.t("room.bid")}>${bidView(see)}</section>
     <section class="room__history"><h2>${see.t("room.record")}</h2>${historyView(see)}</section>
-    <section class="room__chart"><h2>${see.t("room.chart")}</h2><div class="chart" id="chart" role="img" aria-label=${see.t("room.chart_label")}></div></section>
+    ${takesOpenBids(see.room.live) ? html`<section class="room__chart"><h2>${see.t("room.chart")}</h2><div class="chart" id="chart" role="img" aria-label=${see.t("room.chart_label")}></div></section>` : nothing}
     <section class="room__receipts"><h2>${see.t("room.receipts")}</h2>${receiptsView(see)}</section>
   `;
 }
@@ -35,7 +35,7 @@ function nowView(see) {
     <ul class="meta">
       <li>${t("room.bids_count", { count: live.bids })}</li>
       <li>${t("room.bidders_count", { count: live.bidders })}</li>
-      <li>${t("room.step", { step: money(live.step, page.currency) })}</li>
+      ${takesOpenBids(live) ? html`<li>${t("room.step", { step: money(live.step, page.currency) })}</li>` : nothing}
       ${live.extensions ? html`<li>${t("room.extensions", { count: live.extensions })}</li>` : nothing}
       ${live.reserve === "none" ? nothing : html`<li>${reserveText(see, live)}</li>`}
     </ul>
