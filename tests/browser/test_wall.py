@@ -184,7 +184,7 @@ def test_a_wall_without_network_says_how_old_it_is_and_recovers(noticed: LiveMar
 
     # The page's time goes no faster than ours now: after so many failures within a minute Chromium itself holds a new line back for
     # up to five seconds, and a page in a hurry would give each of them up.
-    until(page, is_back, lambda: page.clock.run_for(100), times=600)
+    until(page, is_back, lambda: page.clock.run_for(100), times=1_500)
 
 
 def heap_after_collection(session: Any) -> int:
