@@ -25,10 +25,16 @@ from engine.runtime.rulebook import C, E, Rulebook, S
 from engine.values import InstantUs, SubjectId
 
 SALTS_AT_ONCE = 64
+SAME_DEADLINE_MAX = 16
+"""Events that one deadline may cause while it stays where it is; a session that closes, opens and ends in one instant needs three."""
 
 
 class CorruptLog(Exception):
     """A stored record does not fit its digest, its place or its state: somebody changed history, or there is a bug."""
+
+
+class Stuck(Exception):
+    """The rules of one subject cause event after event while its deadline does not move: there is a bug."""
 
 
 class Live(Generic[S]):
@@ -107,6 +113,8 @@ class Book(Generic[C, E, S]):
         self._live: dict[SubjectId, Live[S]] = {}
         self._groups: dict[str, list[SubjectId]] = {}
         self._unreadable: set[SubjectId] = set()
+        self.stuck: list[SubjectId] = []
+        """Given up since this was last emptied, because their deadline did not move; they answer `lot_unreadable`."""
         self._random_bytes = random_bytes
         self._salts: list[bytes] = []
 
@@ -137,6 +145,10 @@ class Book(Generic[C, E, S]):
         """Drop one from memory; the log keeps it."""
         if self._live.pop(subject_id, None) is not None:
             self._groups[self._rules.group_of(subject_id)].remove(subject_id)
+
+    def is_readable(self, subject_id: SubjectId) -> bool:
+        """Tell whether nothing is known to be wrong with a subject."""
+        return subject_id not in self._unreadable
 
     def epoch(self, subject_id: SubjectId) -> int:
         """Return the epoch under which the lot's shard is owned."""
@@ -174,7 +186,9 @@ class Book(Generic[C, E, S]):
         if command_id is not None and command_id in live.commands:
             batch.repeats.append(envelope)
             return True
-        self._mark_deadlines(subject_id, live, envelope.at_us, batch)
+        if not self._mark_deadlines(subject_id, live, envelope.at_us, batch):
+            batch.answers.append((envelope, refused(subject_id, command_id, Reject.LOT_UNREADABLE)))
+            return True
         at_us = self._not_before(live, envelope.at_us)
         decision = self._rules.decide(live.state, subject_id, envelope.command, at_us)
         event = decision.event
@@ -200,13 +214,50 @@ class Book(Generic[C, E, S]):
             if live.state is not None and shard in (None, live.shard):
                 self._by_rule(subject_id, live, self._rules.outage(from_us, to_us), to_us, batch)
 
-    def _mark_deadlines(self, subject_id: SubjectId, live: Live[S], at_us: InstantUs, batch: Batch[C, E, S]) -> None:
+    def _mark_deadlines(self, subject_id: SubjectId, live: Live[S], at_us: InstantUs, batch: Batch[C, E, S]) -> bool:
+        """Mark what is due. False: the subject was given up, and nothing of what its deadline caused is in the batch."""
+        if live.state is None or not self._is_due(live.state, at_us):
+            return True
+        restore = self._savepoint(subject_id, live, batch)
+        try:
+            self._pass_deadlines(subject_id, live, at_us, batch)
+        except Stuck:
+            restore()
+            self.forget(subject_id)
+            self._unreadable.add(subject_id)
+            self.stuck.append(subject_id)
+            return False
+        return True
+
+    def _is_due(self, state: S, at_us: InstantUs) -> bool:
+        due_us = self._rules.next_deadline(state)
+        return due_us is not None and due_us <= at_us
+
+    def _pass_deadlines(self, subject_id: SubjectId, live: Live[S], at_us: InstantUs, batch: Batch[C, E, S]) -> None:
+        latest_us, times = InstantUs(0), 0
         while live.state is not None:
             due_us = self._rules.next_deadline(live.state)
             if due_us is None or due_us > at_us:
                 return
+            latest_us, times = max(due_us, latest_us), 1 if due_us > latest_us else times + 1
+            if times > SAME_DEADLINE_MAX:
+                raise Stuck(subject_id)
             if not self._by_rule(subject_id, live, self._rules.reach_deadline(due_us), at_us, batch):
                 return  # a rule that names a deadline and then does nothing must not hold up the others
+
+    def _savepoint(self, subject_id: SubjectId, live: Live[S], batch: Batch[C, E, S]) -> Callable[[], None]:
+        """Return what undoes all that is decided from now on, for the subject and for those of its group."""
+        concerned = [self._live[one] for one in self._groups[self._rules.group_of(subject_id)]]
+        kept = [(one, one.state, one.chain) for one in concerned]
+        decided, head_seq = len(batch.records), self._heads[live.shard][1]
+
+        def restore() -> None:
+            for one, state, chain in kept:
+                one.state, one.chain = state, chain
+            del batch.records[decided:], batch.changes[decided:]
+            self._heads[live.shard][1] = head_seq
+
+        return restore
 
     def _by_rule(
         self, subject_id: SubjectId, live: Live[S], command: C, at_us: InstantUs, batch: Batch[C, E, S]

@@ -273,6 +273,9 @@ class Writer(Generic[C, E, S]):
         for subject_id in self._deadlines.take_due(horizon_us):
             self._book.reach_deadlines(subject_id, horizon_us, ahead)
             ahead.due.append(subject_id)
+        for subject_id in self._book.stuck:
+            log.error("lot_unreadable", extra={"stream": self._rules.kind.stream(subject_id), "why": "deadline_stuck"})
+        self._book.stuck.clear()
 
     async def _commit(self, batch: Batch[C, E, S]) -> None:
         """Append. Before this returns nobody learns anything of the batch."""
@@ -314,7 +317,7 @@ class Writer(Generic[C, E, S]):
         return list({id(envelope): envelope for envelope in (*decided, *taken)}.values())
 
     def _plan(self, subject_id: SubjectId) -> None:
-        state = self.committed.get(subject_id)
+        state = self.committed.get(subject_id) if self._book.is_readable(subject_id) else None
         self._deadlines.plan(subject_id, None if state is None else self._rules.next_deadline(state))
 
     def _note_snapshot(self, subject_id: SubjectId, state: S, digest: bytes) -> None:
