@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -30,6 +30,8 @@ class Envelope(Struct, Generic[C]):
     reply: Callable[[Receipt], None]
     at_us: InstantUs = InstantUs(0)
     """Legal time: set at intake, in the order of the inbox."""
+    entry_id: str | None = None
+    """Entry of the Redis stream that brought it, if one did."""
 
 
 class Change(Struct, Generic[E, S], frozen=True):
@@ -41,6 +43,18 @@ class Change(Struct, Generic[E, S], frozen=True):
     at_us: InstantUs
     event: E
     state: S
+
+
+class Shards(Protocol):
+    """Who must know which shards this process owns: the end of the bus that reads their commands."""
+
+    def gained(self, shards: Sequence[int]) -> None:
+        """These are ours now, loaded and ready to decide."""
+        ...
+
+    def lost(self, shards: Sequence[int]) -> None:
+        """These are ours no more; what was not taken in stays where it is, for the next owner."""
+        ...
 
 
 LotEnvelope = Envelope[Command]

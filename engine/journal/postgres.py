@@ -28,7 +28,7 @@ from engine.values import InstantUs
 
 QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 COLUMNS: Final = Record.__struct_fields__
-KINDS: Final = "hqqtqthqqbbtbbbb"
+KINDS: Final = "hqqtqthqqbbtbbbbt"
 """Type of each column, as `copy_rows` names them: smallint, bigint, text, bytea."""
 OWNER_TAKEN: Final = ("shard.owner_taken", 1)
 TAKE_ATTEMPTS: Final = 50
@@ -99,10 +99,10 @@ class PostgresLog:
             raise JournalUnavailable(str(error)) from error
         raise JournalUnavailable("another owner keeps writing")
 
-    async def load_live(self, shards: Sequence[int]) -> list[Stored]:
-        """See `EventLog.load_live`."""
+    async def load_live(self, shards: Sequence[int], *, commands: bool = True) -> list[Stored]:
+        """See `EventLog.load_live`; `commands` as in `load`."""
         rows = await self._fetch(self._kind.live_query, list(shards))
-        return await self._load([row["stream"] for row in rows])
+        return await self._load([row["stream"] for row in rows], commands=commands)
 
     async def load(self, stream: str, *, commands: bool = True) -> Stored | None:
         """See `EventLog.load`."""
@@ -113,6 +113,38 @@ class PostgresLog:
         """See `EventLog.find_command`."""
         rows = await self._fetch("find_command", stream, command_id)
         return record_of(rows[0]) if rows else None
+
+    async def last_entries(self, shards: Sequence[int]) -> dict[int, str]:
+        """Return the newest bus entry recorded in each shard that has one.
+
+        Raises:
+            JournalUnavailable: the log cannot be read now.
+        """
+        return {row["shard"]: row["entry_id"] for row in await self._fetch("last_entries", list(shards))}
+
+    async def positions(self, shards: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return (epoch, seq) of the newest record of each shard that has one.
+
+        Raises:
+            JournalUnavailable: the log cannot be read now.
+        """
+        return {row["shard"]: (row["epoch"], row["seq"]) for row in await self._fetch("positions", list(shards))}
+
+    async def shard_after(self, shard: int, seq: int, limit: int) -> list[Record]:
+        """Return the records of a shard after `seq`, oldest first, at most `limit`.
+
+        Raises:
+            JournalUnavailable: the log cannot be read now.
+        """
+        return [record_of(row) for row in await self._fetch("read_shard", shard, seq, limit)]
+
+    async def barrier(self) -> None:
+        """Wait until everything committed so far is replicated as a commit would be.
+
+        Raises:
+            JournalUnavailable: the log cannot be reached now.
+        """
+        await self._fetch("barrier")
 
     async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:
         """See `EventLog.save_snapshot`."""

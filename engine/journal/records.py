@@ -35,6 +35,8 @@ class Record(Struct, frozen=True):
     """Digest of salt, header and body; what the public chain lists."""
     digest: bytes
     """Digest of the previous digest of the stream and `content`."""
+    entry_id: str | None = None
+    """Entry of the bus that brought the command, `milliseconds-number`; evidence outside the digests (ADR 0018)."""
 
 
 def lot_stream(lot_id: LotId) -> str:

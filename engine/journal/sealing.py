@@ -24,8 +24,9 @@ def seal(
     body: bytes,
     salt: bytes,
     previous: bytes,
+    entry_id: str | None = None,
 ) -> Record:
-    """Return the record; `previous` is the digest of the event before it in its stream."""
+    """Return the record; `previous` is the digest of the event before it in its stream. `entry_id` is outside the digests."""
     kind, version = type_version
     content = digest_of_columns(
         salt, body,
@@ -33,5 +34,5 @@ def seal(
     )  # fmt: skip
     return Record(
         shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor,
-        body, salt, content, chain_digest(previous, content),
+        body, salt, content, chain_digest(previous, content), entry_id,
     )  # fmt: skip

@@ -286,16 +286,16 @@ class Book(Generic[C, E, S]):
         epoch, seq = head
         stream_seq = 1 if before is None else before.seq + 1
         if cause is None:
-            arrived_at_us = command_id = request_digest = None
+            arrived_at_us = command_id = request_digest = entry_id = None
             actor = "engine"
         else:
             arrived_at_us, command_id = cause.arrived_at_us, cause.command_id
-            request_digest, actor = cause.request_digest, cause.actor
+            request_digest, actor, entry_id = cause.request_digest, cause.actor, cause.entry_id
         kind, version, body = encode_event(event)
         salt = self._salts.pop() if self._salts else self._draw_salts()
         record = seal(
             live.shard, seq, epoch, live.stream, stream_seq, (kind, version), at_us, arrived_at_us, command_id,
-            request_digest, actor, body, salt, live.chain,
+            request_digest, actor, body, salt, live.chain, entry_id,
         )  # fmt: skip
         live.chain = record.digest
         live.state = state = self._rules.evolve(before, subject_id, event, at_us)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from engine.bus.local import LotEnvelope, LotListener
 from engine.calendar import Calendar
 from engine.evidence.receipts import Receipt
 from engine.journal.log import JournalUnavailable
+from engine.journal.records import Record
 from engine.rules.auction.commands import Command
 from engine.rules.auction.state import LotState
 from engine.runtime.clock import SteadyClock
@@ -49,6 +50,7 @@ class Engine:
         *,
         on_commit: Callable[[int, float], None] = lambda rows, seconds: None,
         on_fenced: Callable[[], None] = lambda: None,
+        publish: Callable[[Sequence[Record]], None] = lambda records: None,
     ) -> None:
         self.clock = SteadyClock()
         self.owner = f"{os.uname().nodename}/{os.getpid()}/{secrets.token_hex(4)}"
@@ -61,6 +63,7 @@ class Engine:
             limits=settings.limits,
             look=self._look_for_stall,
             on_commit=on_commit,
+            publish=publish,
         )
         self._lots = Lane(LOT_RULES, range(SHARDS), process)
         self.listings = Lane(listing_rules(calendar), LISTING_SHARDS, process)
@@ -116,6 +119,16 @@ class Engine:
     def waiting(self) -> int:
         """Commands in the inboxes."""
         return sum(lane.writer.waiting for lane in self._lanes)
+
+    def hold(self) -> None:
+        """Nobody can reach the market: see `Writer.hold`."""
+        for lane in self._lanes:
+            lane.writer.hold()
+
+    def resume(self, from_us: InstantUs) -> None:
+        """Serve again after `hold`; nobody could bid since that instant."""
+        for lane in self._lanes:
+            lane.writer.resume(from_us, self.clock.now_us())
 
     def submit(self, envelope: LotEnvelope) -> None:
         """Take a command about a lot; `envelope.reply` is called exactly once, after the commit."""

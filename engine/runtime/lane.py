@@ -12,6 +12,7 @@ from engine.bus.local import Change, Envelope, Listener
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import encode_state
 from engine.journal.postgres import PostgresLog
+from engine.journal.records import Record
 from engine.runtime.book import rebuild
 from engine.runtime.clock import SteadyClock
 from engine.runtime.rulebook import C, E, Rulebook, S
@@ -36,6 +37,8 @@ class Process:
     look: Callable[[], InstantUs]
     """Returns the time now, having noticed a stall of the process."""
     on_commit: Callable[[int, float], None]
+    publish: Callable[[Sequence[Record]], None] = lambda records: None
+    """Takes the records of each commit, for those who follow the log in other processes."""
 
 
 class Lane(Generic[C, E, S]):
@@ -56,6 +59,7 @@ class Lane(Generic[C, E, S]):
             rules,
             limits=process.limits,
             tell=self._tell,
+            publish=process.publish,
             on_commit=process.on_commit,
         )
 

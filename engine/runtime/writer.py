@@ -67,6 +67,7 @@ class Writer(Generic[C, E, S]):
         *,
         limits: WriterLimits = WriterLimits(),
         tell: Callable[[Sequence[Change[E, S]]], None] = lambda changes: None,
+        publish: Callable[[Sequence[Record]], None] = lambda records: None,
         on_commit: Callable[[int, float], None] = lambda rows, seconds: None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -77,6 +78,7 @@ class Writer(Generic[C, E, S]):
         self._rules = rules
         self._limits = limits
         self._tell = tell
+        self._publish = publish
         self._on_commit = on_commit
         self._random_bytes = random_bytes
         self._inbox: Inbox[C] = Inbox(limits.inbox_max)
@@ -85,6 +87,7 @@ class Writer(Generic[C, E, S]):
         self._book = Book(rules, ())
         self._serving = False
         self._stopping = False
+        self._held = False
         self._last_us = InstantUs(0)
         self._outages: list[tuple[InstantUs, InstantUs]] = []
         self.committed: dict[SubjectId, S] = {}
@@ -106,7 +109,7 @@ class Writer(Generic[C, E, S]):
     @property
     def serving(self) -> bool:
         """Commands are taken now."""
-        return self._serving
+        return self._serving and not self._held
 
     @property
     def waiting(self) -> int:
@@ -125,7 +128,7 @@ class Writer(Generic[C, E, S]):
         if now_us is None:
             now_us = self._clock.now_us()
         self._last_us = envelope.at_us = now_us if now_us > self._last_us else InstantUs(self._last_us + 1)
-        if self._serving and not self._stopping and self._inbox.put(envelope):
+        if self.serving and not self._stopping and self._inbox.put(envelope):
             self._wake.set()
         else:
             _answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
@@ -134,6 +137,15 @@ class Writer(Generic[C, E, S]):
         """Say that this process stood still between the two instants: that was not bidding time."""
         self._outages.append((from_us, to_us))
         self._wake.set()
+
+    def hold(self) -> None:
+        """Nobody can reach the market: take nothing and let no deadline pass until `resume`."""
+        self._held = True
+
+    def resume(self, from_us: InstantUs, to_us: InstantUs) -> None:
+        """Serve again after `hold`; the time between the two instants was not bidding time."""
+        self._held = False
+        self.report_stall(from_us, to_us)
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what was taken is answered."""
@@ -268,6 +280,8 @@ class Writer(Generic[C, E, S]):
                 if self._book.state(envelope.subject_id) is None:
                     self._book.forget(envelope.subject_id)  # a lot that does not exist leaves nothing behind
         self._taken = []
+        if self._held:
+            return
         # A deadline stands in the inbox where it fell: bids that wait and came before it are decided before it.
         horizon_us = self._inbox.oldest_at_us() or InstantUs(max(self._clock.now_us(), self._last_us))
         for subject_id in self._deadlines.take_due(horizon_us):
@@ -298,7 +312,8 @@ class Writer(Generic[C, E, S]):
                 self.committed[subject_id] = state
                 self._plan(subject_id)
                 self._note_snapshot(subject_id, state, digest)
-            changes, batch.changes, batch.records = batch.changes, [], []
+            changes, records, batch.changes, batch.records = batch.changes, batch.records, [], []
+            self._publish(records)
             self._tell(changes)
         due, batch.due = batch.due, []
         for subject_id in due:

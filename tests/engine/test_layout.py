@@ -80,9 +80,12 @@ def test_content_bytes_are_the_same(salt: bytes, body: bytes, columns: tuple[Any
         assert list(json.loads(header)) == sorted(json.loads(header))
 
 
-@given(st.lists(st.tuples(columns, st.binary(max_size=900), st.binary(max_size=32)), max_size=12))
-def test_rows_of_a_copy_are_the_same(rows: list[tuple[tuple[Any, ...], bytes, bytes]]) -> None:
-    records = [Record(*(*columns, body, other, other, other)) for columns, body, other in rows]
+entries = st.none() | st.from_regex(r"[0-9]{1,20}-[0-9]{1,20}", fullmatch=True)
+
+
+@given(st.lists(st.tuples(columns, st.binary(max_size=900), st.binary(max_size=32), entries), max_size=12))
+def test_rows_of_a_copy_are_the_same(rows: list[tuple[tuple[Any, ...], bytes, bytes, str | None]]) -> None:
+    records = [Record(*(*columns, body, other, other, other, entry)) for columns, body, other, entry in rows]
     expected = reference.copy_rows(records, COLUMNS, KINDS)
     assert layout.copy_rows(records, COLUMNS, KINDS) == expected
     assert expected.startswith(b"PGCOPY\n") and expected.endswith(b"\xff\xff")

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pytest
 
+from engine.bus.local import Envelope, LotEnvelope
 from engine.catalogue.codes.calendar_data import load_calendar
 from engine.evidence.receipts import Outcome, Receipt
 from engine.evidence.verification import verify_log
 from engine.journal import embedded
 from engine.journal.codec import encode_state, request_digest
+from engine.journal.postgres import PostgresLog
 from engine.journal.reader import Reader
 from engine.journal.records import lot_stream
 from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
@@ -24,7 +26,7 @@ from engine.rules.rejections import Reject
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.rulebook import LOT_RULES
 from engine.runtime.writer import WriterLimits
-from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
+from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId, shard_of
 
 SECOND = 1_000_000
 
@@ -319,6 +321,57 @@ async def test_one_changed_byte_of_history_is_found_and_named(desk: Desk, column
         verdict = await verify_log(reader.shard_page, reader.snapshots(), [])
     assert len(verdict.findings) == 1
     assert "lot/a1" in verdict.findings[0].place
+
+
+async def test_the_entry_that_brought_a_command_is_evidence_outside_the_digests(desk: Desk) -> None:
+    await desk.open_lot("a1", "A")
+    receipts: list[Receipt] = []
+    for number in (1, 2):
+        command = PlaceBid(bidder_id=PartyId("A"), amount=Amount(1_000 * number))
+        envelope: LotEnvelope = Envelope(
+            "a1",
+            command,
+            uuid.uuid4().bytes,
+            request_digest(command),
+            "A",
+            None,
+            receipts.append,
+            entry_id=f"{number}-0",
+        )
+        desk.engine.submit(envelope)
+    while len(receipts) < 2:
+        await asyncio.sleep(0.005)
+    await desk.engine.stop()
+    log = PostgresLog(desk.dsn)
+    try:
+        assert await log.last_entries([shard_of(LotId("a1")), 80]) == {shard_of(LotId("a1")): "2-0"}
+    finally:
+        await log.close()
+    assert await is_clean(desk.dsn)
+    connection = await asyncpg.connect(desk.dsn)
+    await connection.execute("ALTER TABLE event DISABLE TRIGGER event_append_only")
+    await connection.execute("UPDATE event SET entry_id = NULL")
+    await connection.close()
+    assert await is_clean(desk.dsn)
+
+
+async def test_while_nobody_can_reach_the_market_no_bid_is_taken_and_no_end_passes(desk: Desk) -> None:
+    await desk.open_lot("a1", "A", closes_in_s=0.5)
+    await desk.bid("a1", "A", 100)
+    from_us = desk.engine.clock.now_us()
+    desk.engine.hold()
+    state = desk.engine.state(LotId("a1"))
+    assert state is not None and state.closes_at_us is not None
+    assert not desk.engine.ready
+    assert (await desk.bid("a1", "A", 200)).code is Reject.BUSY
+    while desk.engine.clock.now_us() < state.closes_at_us + 200_000:
+        await asyncio.sleep(0.02)
+    held = desk.engine.state(LotId("a1"))
+    assert held is not None and held.phase is Phase.OPEN
+    desk.engine.resume(from_us)
+    while (after := desk.engine.state(LotId("a1"))) is None or after.seq == held.seq:
+        await asyncio.sleep(0.005)
+    assert (after.phase, after.leader) == (Phase.INTERRUPTED, "A")
 
 
 async def test_the_journal_takes_no_update_and_no_delete(fresh_database: str, desk: Desk) -> None:

@@ -112,6 +112,18 @@ SELECT s.shard, h.seq, h.digest FROM generate_series(0, 80) AS s(shard)
 CROSS JOIN LATERAL (SELECT seq, digest FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h
 ORDER BY s.shard;
 
+-- name: positions
+-- Where each of these shards stands.
+SELECT s.shard, h.epoch, h.seq FROM unnest($1::smallint[]) AS s(shard)
+CROSS JOIN LATERAL (SELECT epoch, seq FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h;
+
+-- name: last_entries
+-- The newest bus entry that each of these shards has on record.
+SELECT s.shard, h.entry_id FROM unnest($1::smallint[]) AS s(shard)
+CROSS JOIN LATERAL (
+    SELECT entry_id FROM event WHERE event.shard = s.shard AND entry_id IS NOT NULL ORDER BY seq DESC LIMIT 1
+) h;
+
 -- name: cursors
 SELECT shard, seq FROM consumer_cursor WHERE consumer = $1;
 
