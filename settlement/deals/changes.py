@@ -134,6 +134,10 @@ def _refund_ordered(process: Process, event: e.RefundOrdered) -> Changes:
     }
 
 
+def _excess_returned(process: Process, event: e.ExcessReturned) -> Changes:
+    return {"received_fen": process.received_fen - event.amount_fen, "pots": _without(process.pots, event.pots)}
+
+
 def _payout_placed(process: Process, event: e.PayoutPlaced) -> Changes:
     placed = Order(order_id=event.order_id, kind=event.kind, amount_fen=event.amount_fen, party_id=event.party_id)
     return {"orders": (*process.orders, placed)}
@@ -275,6 +279,7 @@ _CHANGES: Final[Mapping[type[Any], Callable[[Process, Any], Changes]]] = {
     e.DepositLeft: _deposit_left,
     e.MoneyReleased: _money_released,
     e.RefundOrdered: _refund_ordered,
+    e.ExcessReturned: _excess_returned,
     e.PayoutPlaced: _payout_placed,
     e.PayoutSettled: _payout_settled,
     e.PayoutFailed: _payout_failed,

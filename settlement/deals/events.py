@@ -162,6 +162,13 @@ class RefundOrdered(Struct, frozen=True, kw_only=True):
     damages_fen: int
 
 
+class ExcessReturned(Struct, frozen=True, kw_only=True):
+    """Everything is known and paid, and a deposit that became price is more than that: the rest goes back to the buyer."""
+
+    pots: tuple[Pot, ...]
+    amount_fen: int
+
+
 class PayoutPlaced(Struct, frozen=True, kw_only=True):
     """An order to the bank was written. `kind`: price, broker, refund, surplus, damages."""
 
@@ -317,7 +324,7 @@ class DealArchived(Struct, frozen=True, kw_only=True):
 Event = (
     DealOpened | DealConfirmed | PaymentProposed | DraftSupplied | SideSigned | SigningConcluded | MoneyTaken | DepositLeft
     | CertificateIssued | HandedOver | DeliveryAccepted | DeliveryDisputed | DeliveryDueAgain | MoneyReleased | RefundOrdered
-    | PayoutPlaced | PayoutSettled | PayoutFailed | PayoutReissued | ContractRegistered | IncomeDistributed | RoyaltyReported
+    | ExcessReturned | PayoutPlaced | PayoutSettled | PayoutFailed | PayoutReissued | ContractRegistered | IncomeDistributed | RoyaltyReported
     | LineLate | InterestCharged | Reminded | Escalated | DeadlineMoved | DefaultQuestioned | DefaultDropped | DefaultFound
     | DefaultRecorded | ResaleRecorded | ResaleWaived | DealRescinded | DealArchived
 )  # fmt: skip
@@ -338,6 +345,7 @@ WIRE_NAMES: Final[Mapping[type[Any], str]] = {
     DeliveryDueAgain: "deal.delivery_due_again",
     MoneyReleased: "deal.money_released",
     RefundOrdered: "deal.refund_ordered",
+    ExcessReturned: "deal.excess_returned",
     PayoutPlaced: "deal.payout_placed",
     PayoutSettled: "deal.payout_settled",
     PayoutFailed: "deal.payout_failed",

@@ -23,6 +23,7 @@ _SAME: Final[Mapping[type[Any], frozenset[Phase]]] = {
     e.PayoutReissued: frozenset(set(Phase) - {Phase.CONFIRMING, Phase.DRAFTING}),
     e.MoneyReleased: frozenset({Phase.RELEASING, *EARNING}),
     e.RefundOrdered: frozenset({Phase.REFUNDING}),
+    e.ExcessReturned: TAKES_MONEY,
     e.RoyaltyReported: EARNING,
     e.LineLate: frozenset(
         {Phase.PAYING, *EARNING, Phase.CERTIFYING, Phase.DELIVERING, Phase.ACCEPTING, Phase.RELEASING}

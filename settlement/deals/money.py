@@ -48,6 +48,9 @@ def entry_of(before: Process, event: e.Event, *, from_suspense: bool = False) ->
         case e.RefundOrdered():
             pots = [(pot.deposit_id, pot.amount_fen) for pot in event.pots]
             return postings.price_refunded(key, owner, pots, event.refund_fen, event.damages_fen)
+        case e.ExcessReturned():
+            pots = [(pot.deposit_id, pot.amount_fen) for pot in event.pots]
+            return postings.price_refunded(key, owner, pots, event.amount_fen, 0)
         case _:
             return None
 
@@ -71,6 +74,13 @@ def pay_outs_of(before: Process, event: e.Event) -> list[PayOut]:
                 PayOut(kind=PRICE, amount_fen=event.seller_fen, party_id=deal.seller_id, source=to_seller),
                 PayOut(kind=BROKER, amount_fen=event.broker_fen, party_id=deal.fees.broker_id, source=broker),
             ]
+        case e.ExcessReturned():
+            found = [
+                PayOut(
+                    kind=SURPLUS, amount_fen=event.amount_fen, party_id=deal.buyer_id, source=back,
+                    payee_name=before.payer_name, payee_account=before.payer_account,
+                )
+            ]  # fmt: skip
         case e.RefundOrdered():
             found = [
                 PayOut(

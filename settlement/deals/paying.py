@@ -42,7 +42,7 @@ def take(steps: Steps, act: a.TakeMoney) -> Decision:
         )
     )  # fmt: skip
     _charge_interest(steps, process, act.booked_at_us)
-    return (release(steps) if steps.now.phase in EARNING else steps).done()
+    return return_excess(release(steps) if steps.now.phase in EARNING else steps).done()
 
 
 def _charge_interest(steps: Steps, before: Process, booked_at_us: int) -> None:
@@ -73,7 +73,8 @@ def lose_deposit(steps: Steps, act: a.LoseDeposit) -> Decision:
 def release(steps: Steps) -> Steps:
     """Let what was paid in full and is not released go: to the seller without his commission, to the market, to the broker.
 
-    The seller's commission comes out of the first money, the broker's share out of the commissions as they come in.
+    It comes out of deposits first. The seller's commission comes out of the first money, the broker's share out of the commissions as
+    they come in.
     """
     process = steps.now
     price = process.settled_fen(fees=False) - process.price_released_fen
@@ -85,7 +86,7 @@ def release(steps: Steps) -> Steps:
     broker = min(fees, process.broker_fee_fen - process.broker_taken_fen)
     return steps.add(
         e.MoneyReleased(
-            pots=_out_of(process, price + buyer_fee), price_fen=price, buyer_fee_fen=buyer_fee,
+            pots=_out_of(process.pots, price + buyer_fee), price_fen=price, buyer_fee_fen=buyer_fee,
             seller_fen=price - commission, market_fen=fees - broker, broker_fen=broker,
         )
     )  # fmt: skip
@@ -98,10 +99,22 @@ def refund(steps: Steps, damages_fen: int = 0) -> Steps:
     return steps.add(event)
 
 
-def _out_of(process: Process, amount_fen: int) -> tuple[Pot, ...]:
-    """Return from which pots an amount comes: deposits first."""
+def return_excess(steps: Steps) -> Steps:
+    """Send back what a deposit is more than the price, once nothing is left to be known or paid: it came after the whole price.
+
+    It comes out of what was paid in before it comes out of deposits, so that a deposit can still leave the price again.
+    """
+    process = steps.now
+    excess = process.received_fen - owed_fen(process.lines)
+    if process.phase not in TAKES_MONEY or not process.lines or excess <= 0 or not process.all_paid():
+        return steps
+    return steps.add(e.ExcessReturned(pots=_out_of(process.pots[::-1], excess), amount_fen=excess))
+
+
+def _out_of(pots: tuple[Pot, ...], amount_fen: int) -> tuple[Pot, ...]:
+    """Return from which pots an amount comes, in their order."""
     taken, rest = [], amount_fen
-    for pot in process.pots:
+    for pot in pots:
         part = min(rest, pot.amount_fen)
         if part:
             taken.append(Pot(pot.deposit_id, part))
@@ -163,4 +176,4 @@ def report_royalty(steps: Steps, act: a.ReportRoyalty) -> Decision:
             period=act.period, base_fen=act.base_fen, amount_fen=amount, due_at_us=due_us, deadline_us=deadline_us
         )
     )
-    return finish(steps).done()
+    return finish(return_excess(release(steps))).done()

@@ -12,7 +12,7 @@ from settlement.deals.answers import Decision, Refusal, Refused, Steps, is_text
 from settlement.deals.clocks import due_after_signing, working
 from settlement.deals.deal import DealSide
 from settlement.deals.fees import fees_of
-from settlement.deals.paying import refund
+from settlement.deals.paying import refund, return_excess
 from settlement.deals.payment import Lump, PaymentTerms, Royalty, lines_of, payment_problems
 from settlement.deals.phases import Phase
 from settlement.deals.process import Process, upfront
@@ -107,7 +107,7 @@ def note_signed(steps: Steps, act: a.NoteSigned) -> Decision:
         contract_ref=act.contract_ref, lines=lines, buyer_fee_fen=fees.buyer_fen, seller_fee_fen=fees.seller_fen,
         broker_fee_fen=fees.broker_fen, paid=paid, deadline_us=steps.deadline(Phase.CERTIFYING) if paid else due_us,
     )  # fmt: skip
-    return steps.add(concluded).done()
+    return return_excess(steps.add(concluded)).done()
 
 
 def note_default(steps: Steps, act: a.NoteDefault) -> Decision:

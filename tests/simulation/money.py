@@ -3,7 +3,9 @@
 The real rules (`decide`, `step`, `evolve`), the real postings and the real machine of orders run over a store in memory that commits like a
 database: what a transaction wrote is there as a whole, or, after a crash at any write of it, not at all. After every operation the
 ledger sums to zero, no floored account is overdrawn, every deposit is in one state that its history leads to, and the money of each
-deposit and deal stands where that state says. Planted bugs prove that it can see (`--plant`).
+deposit and deal stands where that state says. A deal that has ended with its deposit and its orders is retired: nothing of it may be
+left but what somebody earned, and its sub-accounts go into one for each account, so that a million operations look at no more than a
+hundred. Planted bugs prove that it can see (`--plant`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import argparse
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from settlement.deals import acts as da
@@ -22,7 +24,16 @@ from settlement.deals.deal import DealSide
 from settlement.deals.evolving import evolve as evolve_deal
 from settlement.deals.money import entry_of as deal_entry
 from settlement.deals.money import pay_outs_of
-from settlement.deals.payment import Instalments, Part, Trigger
+from settlement.deals.payment import (
+    EntryRoyalty,
+    Instalments,
+    LineKind,
+    Part,
+    PaymentTerms,
+    Royalty,
+    RoyaltyBase,
+    Trigger,
+)
 from settlement.deals.process import Process
 from settlement.deals.stepping import step
 from settlement.deposits import acts as a
@@ -45,6 +56,15 @@ AMOUNT: Final = 30_000
 PRICE: Final = 100_000
 BALANCES_KEPT: Final = 80
 """Sub-accounts that returned to zero are dropped above this, to keep every check quick."""
+LOOK_WHOLE: Final = 10_000
+"""After so many operations the sum of all entries is compared with the balances, too, and whether a deal never ends."""
+LIFE_MAX: Final = 40_000
+"""Operations after which a deal that has not ended waits for something that does not come."""
+SURPLUS: Final = 0.1
+"""Share of payments that are made although nothing is owed. More of them than the bank can send back would be all that there is."""
+EARNED: Final = frozenset({Account.OWED_TO_SELLER, Account.FEE_INCOME, Account.FORFEIT_INCOME})
+"""Where money of a retired deal may stand: commissions, forfeited deposits."""
+OVER: Final = (S.RELEASED, S.FORFEITED, S.PARTLY_DEDUCTED, S.LAPSED, S.CONVERTED)
 CRASH: Final = 0.1
 """Share of operations that die at one of their writes."""
 PARTS: Final = Instalments(
@@ -54,6 +74,13 @@ PARTS: Final = Instalments(
         Part(share_bps=4_000, after=Trigger.DELIVERY, days=90),
     )
 )
+ROYALTY: Final = Royalty(base=RoyaltyBase.SALES, rates_bps=(300, 500), months=12, periods=2)
+PAYMENTS: Final[Mapping[str, PaymentTerms | None]] = {
+    "ONE_TIME": None,
+    "INSTALMENT": PARTS,
+    "ROYALTY": ROYALTY,
+    "ROYALTY_PLUS_ENTRY": EntryRoyalty(working_days=5, royalty=ROYALTY),
+}
 PLANTS: Final = ("half_transaction", "double_posting", "lost_conversion")
 
 
@@ -74,13 +101,20 @@ class Store:
         self.balances: dict[Sub, int] = {}
         self.keys: set[str] = set()
         self.orders: dict[str, tuple[Sub, int, str]] = {}
-        self.total = 0
+        self.posted: Counter[Account] = Counter()
+        """What all entries of committed transactions say of each account: counted beside the balances."""
         self._plant = plant
         self._undo: list[tuple[dict[Any, Any] | set[str], Any, Any]] = []
         self.crash_at: int | None = None
 
     def begin(self, crash_at: int | None) -> None:
         self._undo, self.crash_at, self._writes = [], crash_at, 0
+        self._entries: list[Entry] = []
+
+    def commit(self) -> None:
+        for entry in self._entries:
+            for line in entry.lines:
+                self.posted[line.sub.account] += line.amount_fen
 
     def roll_back(self) -> None:
         if self._plant == "half_transaction":
@@ -107,6 +141,7 @@ class Store:
             raise Overdrawn(f"{entry.key} was posted")
         self._undo.append((self.keys, entry.key, None))
         self.keys.add(entry.key)
+        self._entries.append(entry)
         for line in entry.lines:
             amount = line.amount_fen
             balance = self.balances.get(line.sub, 0) + amount
@@ -128,6 +163,8 @@ class World:
         self.now_us = START_US
         self.number = 0
         self.done: Counter[str] = Counter()
+        self.since: dict[str, int] = {}
+        """After how many operations each deal was struck."""
         self.states: set[S] = set()
         self.phases: set[str] = set()
         self._plant = plant
@@ -140,6 +177,7 @@ class World:
             self.store.begin(self.random.randint(1, 5) if self.random.random() < CRASH else None)
             try:
                 done = getattr(self, f"_{name}")()
+                self.store.commit()
             except Crash:
                 self.store.roll_back()
                 done = "crash"
@@ -148,12 +186,14 @@ class World:
                 done = "overdrawn"
             self.done[f"{name}:{done}"] += 1
             self.check_touched()
+            if sum(self.done.values()) % LOOK_WHOLE == 0:
+                self.check_whole()
             if len(self.store.balances) > BALANCES_KEPT:
                 self.store.balances = {sub: amount for sub, amount in self.store.balances.items() if amount}
 
     def _choose(self) -> str:
         return self.random.choices(
-            ("open", "deposit", "receive", "deal", "pay_deal", "bank"), weights=(4, 34, 14, 34, 8, 12)
+            ("open", "deposit", "receive", "deal", "pay_deal", "bank"), weights=(4, 34, 14, 34, 8, 16)
         )[0]
 
     # Operations
@@ -173,7 +213,7 @@ class World:
         )  # fmt: skip
         self.act_on_deposit(deposit_id, require)
         mode = self.random.choice(("PLAIN", "TRANSFER"))
-        payment = self.random.choice(("ONE_TIME", "INSTALMENT"))
+        payment = self.random.choice(tuple(PAYMENTS))
         deal = a_deal(
             id=deal_id,
             price_fen=PRICE,
@@ -183,17 +223,33 @@ class World:
             sign_by_us=self.now_us + 200 * HOUR_US,
         )
         self.act_on_deal(deal_id, da.OpenDeal(deal=deal, virtual_account=deal_id))
+        self.since[deal_id] = sum(self.done.values())
         return "opened"
 
     def _forget(self) -> str:
-        ended = [name for name, deal in self.store.deals.items() if deal.phase.is_final and not deal.open_orders]
+        """Retire what has ended: its money has gone where it belongs, and none is left between."""
+        store = self.store
+        ended = [name for name, deal in store.deals.items() if self._is_over(deal)]
         for name in ended:
-            deposit = self.store.deposits.get(f"d{name[3:]}")
-            if deposit is None or deposit.state in (S.RELEASED, S.FORFEITED, S.PARTLY_DEDUCTED, S.LAPSED, S.CONVERTED):
-                self.store.deals.pop(name)
-                self.store.deposits.pop(f"d{name[3:]}", None)
-                return "forgotten"
-        return "full"
+            gone = store.deals.pop(name)
+            self.since.pop(name)
+            store.deposits.pop(f"d{name[3:]}", None)
+            for sub in [sub for sub in store.balances if name == sub.deal or f"d{name[3:]}" == sub.deposit]:
+                amount = store.balances.pop(sub)
+                assert not amount or sub.account in EARNED, f"{sub} has {amount} left after {gone}"
+                whole = Sub(sub.account)
+                store.balances[whole] = store.balances.get(whole, 0) + amount
+        return "forgotten" if ended else "full"
+
+    def _is_over(self, deal: Process) -> bool:
+        """Tell whether neither the deal nor its deposit waits for anybody, the bank included."""
+        deposit = self.store.deposits.get(f"d{deal.id[3:]}")
+        if not deal.phase.is_final or (deposit is not None and deposit.state not in OVER):
+            return False
+        return not any(
+            state in ("placed", "failed") and deal.id in (source.deal, f"DA-{source.deposit[1:]}")
+            for source, _, state in self.store.orders.values()
+        )
 
     def _deposit(self) -> str:
         if not self.store.deposits:
@@ -230,6 +286,8 @@ class World:
         if not self.store.deals:
             return "none"
         one = self.random.choice(list(self.store.deals))
+        if not self.store.deals[one].open_fen and self.random.random() >= SURPLUS:
+            return "nothing owed"
         self.number += 1
         amount = self.random.choice((PRICE, PRICE, PRICE // 3, PRICE - AMOUNT))
         act = da.TakeMoney(
@@ -245,9 +303,9 @@ class World:
         side = self.random.choice(list(DealSide))
         likely: dict[str, da.Act] = {
             "confirming": da.ConfirmDeal(document_digest="", signature="", key=""),
-            "drafting": da.ProposePayment(payment=PARTS)
-            if process.payment is None and process.deal.payment == "INSTALMENT"
-            else da.SupplyDraft(contract_ref="C", contract_digest="t"),
+            "drafting": da.SupplyDraft(contract_ref="C", contract_digest="t")
+            if process.payment is not None or (terms := PAYMENTS[process.deal.payment]) is None
+            else da.ProposePayment(payment=terms),
             "signing": da.SignContract(side=side, party_id="x", contract_digest="t"),
             "concluding": da.NoteSigned(contract_ref="C"),
             "certifying": da.IssueCertificate(number="1", document_digest="", signature="", key=""),
@@ -261,6 +319,7 @@ class World:
             ),
             "registering": da.NoteRegistered(number="R"),
             "distributing": da.NoteDistributed(ref="P"),
+            "performing": da.ReportRoyalty(period=_next_period(process), base_fen=self.random.choice((0, PRICE, 10 * PRICE))),
         }  # fmt: skip
         rare = self.random.choice(
             (
@@ -402,10 +461,26 @@ class World:
                 + self._damages(process)
             ), process  # fmt: skip
 
+    def check_whole(self) -> None:
+        """Compare the balances with what all entries ever posted say, account by account; and every deal comes to an end."""
+        balances: Counter[Account] = Counter()
+        for sub, amount in self.store.balances.items():
+            balances[sub.account] += amount
+        operations = sum(self.done.values())
+        for deal_id, deal in self.store.deals.items():
+            assert operations - self.since[deal_id] < LIFE_MAX, f"does not end: {deal}"
+        assert +balances == +self.store.posted and -balances == -self.store.posted, (balances, self.store.posted)
+
     def _damages(self, process: Process) -> int:
         return sum(
             order.amount_fen for order in process.orders if order.kind == "damages" and order.state != "replaced"
         )
+
+
+def _next_period(process: Process) -> int:
+    """Return the first period that is not reported; 0 if there is none."""
+    open_lines = [one for one in process.lines if one.kind is LineKind.ROYALTY and one.amount_fen is None]
+    return min((line.period for line in open_lines), default=0)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -418,6 +493,7 @@ def main(arguments: Sequence[str]) -> int:
     world = World(options.seed, options.plant)
     try:
         world.run(options.operations)
+        world.check_whole()
     except AssertionError as broken:
         print(f"BROKEN after {sum(world.done.values())} operations: {broken}")
         return 1

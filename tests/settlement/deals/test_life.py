@@ -86,6 +86,28 @@ async def test_money_in_parts_too_much_and_twice(house: DealHouse) -> None:
     await house.sound()
 
 
+async def test_a_deposit_that_becomes_price_after_the_whole_price_was_paid_goes_back(house: DealHouse) -> None:
+    deposit = await house.held("abc.1")
+    await house.signed(a_deal(deposit_ids=("abc.1",)))
+    await house.pay(PRICE_FEN)
+    await house.deals.deposits.convert("abc.1", "DA-a1")
+    process = await house.deal()
+    assert (process.received_fen, process.escrow_fen) == (PRICE_FEN, PRICE_FEN)
+    assert [(pot.deposit_id, pot.amount_fen) for pot in process.pots] == [
+        ("abc.1", deposit.amount_fen), ("", PRICE_FEN - deposit.amount_fen),
+    ], "the deposit can still leave the price again"  # fmt: skip
+    await house.payouts.send_due()
+    assert [(one.amount_fen, one.payee_account) for one in house.bank.orders.values()] == [
+        (deposit.amount_fen, ACCOUNTS[BUYER][1])
+    ]
+    await house.delivered()
+    await house.payouts.send_due()
+    await house.do(a.NoteRegistered(number="R1"))
+    assert (await house.do(a.NoteDistributed(ref="P1"))).phase is Phase.ARCHIVED
+    assert await house.balances() == {}
+    await house.sound()
+
+
 async def test_fees_of_both_sides_and_the_brokers_share_come_out_of_the_escrow(house: DealHouse) -> None:
     fees = replace(FEES, broker_id=BROKER, broker_share_bps=2_000)
     await house.signed(a_deal(price_fen=200 * WAN, fees=fees))
@@ -265,6 +287,31 @@ async def test_an_entry_fee_and_royalties_until_the_last_period(house: DealHouse
         await house.payouts.send_due()
     process = await house.deal()
     assert (process.phase, process.price_released_fen) == (Phase.ARCHIVED, 155 * WAN)
+    assert await house.balances() == {}
+    await house.sound()
+
+
+async def test_a_deposit_pays_the_royalties_and_what_is_left_of_it_goes_back(house: DealHouse) -> None:
+    royalty = Royalty(base=RoyaltyBase.SALES, rates_bps=(1_000,), months=12, periods=2)
+    deposit = await house.held("abc.1")
+    await house.deals.deposits.convert("abc.1", "DA-a1")
+    await house.opened(a_deal(payment="ROYALTY", mode="EXCLUSIVE", deposit_ids=("abc.1",)))
+    await house.work()
+    await house.do(a.ProposePayment(payment=royalty))
+    await house.work()
+    await house.sign()
+    await house.work()
+    await house.do(a.HandOver(proof_ref="技术资料", proof_digest=""))
+    await house.do(a.AcceptDelivery(by_operator=False))
+    await house.do(a.NoteRegistered(number="R1"))
+    await house.do(a.NoteDistributed(ref="P1"))
+    for period in (1, 2):
+        process = await house.do(a.ReportRoyalty(period=period, base_fen=100 * WAN))
+        assert (process.open_fen, process.price_released_fen) == (0, period * 10 * WAN)
+        await house.payouts.send_due()
+    assert (await house.deal()).phase is Phase.ARCHIVED
+    paid = {one.payee_account: one.amount_fen for one in house.bank.orders.values()}
+    assert paid == {house.accounts[SELLER][1]: 10 * WAN, ACCOUNTS[BUYER][1]: deposit.amount_fen - 20 * WAN}
     assert await house.balances() == {}
     await house.sound()
 
