@@ -324,9 +324,9 @@ class DealArchived(Struct, frozen=True, kw_only=True):
 Event = (
     DealOpened | DealConfirmed | PaymentProposed | DraftSupplied | SideSigned | SigningConcluded | MoneyTaken | DepositLeft
     | CertificateIssued | HandedOver | DeliveryAccepted | DeliveryDisputed | DeliveryDueAgain | MoneyReleased | RefundOrdered
-    | ExcessReturned | PayoutPlaced | PayoutSettled | PayoutFailed | PayoutReissued | ContractRegistered | IncomeDistributed | RoyaltyReported
-    | LineLate | InterestCharged | Reminded | Escalated | DeadlineMoved | DefaultQuestioned | DefaultDropped | DefaultFound
-    | DefaultRecorded | ResaleRecorded | ResaleWaived | DealRescinded | DealArchived
+    | ExcessReturned | PayoutPlaced | PayoutSettled | PayoutFailed | PayoutReissued | ContractRegistered | IncomeDistributed
+    | RoyaltyReported | LineLate | InterestCharged | Reminded | Escalated | DeadlineMoved | DefaultQuestioned | DefaultDropped
+    | DefaultFound | DefaultRecorded | ResaleRecorded | ResaleWaived | DealRescinded | DealArchived
 )  # fmt: skip
 
 WIRE_NAMES: Final[Mapping[type[Any], str]] = {

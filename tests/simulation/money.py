@@ -14,7 +14,7 @@ import argparse
 import random
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from settlement.deals import acts as da
@@ -58,13 +58,15 @@ BALANCES_KEPT: Final = 80
 """Sub-accounts that returned to zero are dropped above this, to keep every check quick."""
 LOOK_WHOLE: Final = 10_000
 """After so many operations the sum of all entries is compared with the balances, too, and whether a deal never ends."""
-LIFE_MAX: Final = 40_000
+LIFE_MAX: Final = 20_000
 """Operations after which a deal that has not ended waits for something that does not come."""
 SURPLUS: Final = 0.1
 """Share of payments that are made although nothing is owed. More of them than the bank can send back would be all that there is."""
 EARNED: Final = frozenset({Account.OWED_TO_SELLER, Account.FEE_INCOME, Account.FORFEIT_INCOME})
 """Where money of a retired deal may stand: commissions, forfeited deposits."""
 OVER: Final = (S.RELEASED, S.FORFEITED, S.PARTLY_DEDUCTED, S.LAPSED, S.CONVERTED)
+SENSE: Final = 0.85
+"""Share of operations on something that can still change; the others hit anything."""
 CRASH: Final = 0.1
 """Share of operations that die at one of their writes."""
 PARTS: Final = Instalments(
@@ -192,9 +194,13 @@ class World:
                 self.store.balances = {sub: amount for sub, amount in self.store.balances.items() if amount}
 
     def _choose(self) -> str:
-        return self.random.choices(
-            ("open", "deposit", "receive", "deal", "pay_deal", "bank"), weights=(4, 34, 14, 34, 8, 16)
-        )[0]
+        weights = (4, 34, 14, 34, 8, 16 if self.store.orders else 0)
+        return self.random.choices(("open", "deposit", "receive", "deal", "pay_deal", "bank"), weights=weights)[0]
+
+    def _one_of(self, ids: Iterable[str], likely: Iterable[str]) -> str:
+        """Return one of some ids: mostly one for which the operation makes sense, sometimes any."""
+        makes_sense = list(likely)
+        return self.random.choice(makes_sense if makes_sense and self.random.random() < SENSE else list(ids))
 
     # Operations
 
@@ -254,26 +260,38 @@ class World:
     def _deposit(self) -> str:
         if not self.store.deposits:
             return "none"
-        one = self.random.choice(list(self.store.deposits))
+        alive = (name for name, deposit in self.store.deposits.items() if deposit.state not in OVER)
+        one = self._one_of(self.store.deposits, alive)
         deal_id = f"DA-{one[1:]}"
         deposit = self.store.deposits[one]
-        act = self.random.choice(
-            (
-                a.HoldDeposit(checked_by="x"), a.HoldDeposit(checked_by="x"), a.LapseDeposit(reason=a.NOT_PAID),
-                a.ConvertDeposit(deal_ref=deal_id), a.ConvertDeposit(deal_ref=deal_id), a.UndoConversion(reason="x"),
-                a.ScheduleRelease(reason="x", starts_us=self.now_us, by_us=self.now_us + HOUR_US, certain=True),
-                a.StartRelease(order_id=f"{one}-{deposit.seq + 1}"), a.BlockRelease(block="b", reason="x"), a.UnblockRelease(block="b"),
-                a.ProposeForfeit(reason="x", appeal_until_us=self.now_us + HOUR_US), a.AppealForfeit(text="x"),
-                a.DecideAppeal(upheld=self.random.random() < 0.5, reason="x"), a.LiftForfeit(reason="x"), a.ForfeitDeposit(),
-                a.DeductShortfall(first_price_fen=PRICE, second_price_fen=self.random.choice((50_000, 90_000)), costs_fen=500),
-            )
+        release = a.ScheduleRelease(reason="x", starts_us=self.now_us, by_us=self.now_us + HOUR_US, certain=True)
+        propose = a.ProposeForfeit(reason="x", appeal_until_us=self.now_us + HOUR_US)
+        deduct = a.DeductShortfall(
+            first_price_fen=PRICE, second_price_fen=self.random.choice((50_000, 90_000)), costs_fen=500
+        )
+        decide_appeal = a.DecideAppeal(upheld=self.random.random() < 0.5, reason="x")
+        convert = a.ConvertDeposit(deal_ref=deal_id)
+        start = a.StartRelease(order_id=f"{one}-{deposit.seq + 1}")
+        likely: dict[S, tuple[a.Act, ...]] = {
+            S.PAID: (a.HoldDeposit(checked_by="x"),),
+            S.HELD: (convert, convert, convert, release, propose),
+            S.CONVERTED: (a.UndoConversion(reason="x"), propose),
+            S.RELEASE_DUE: (start, start, a.BlockRelease(block="b", reason="x"), a.UnblockRelease(block="b")),
+            S.FORFEIT_PENDING: (
+                a.AppealForfeit(text="x"), decide_appeal, a.LiftForfeit(reason="x"), a.ForfeitDeposit(), deduct,
+            ),
+        }  # fmt: skip
+        every = (
+            *(act for acts in likely.values() for act in acts), a.LapseDeposit(reason=a.NOT_PAID),
         )  # fmt: skip
+        act = self.random.choice(likely.get(deposit.state, every) if self.random.random() < SENSE else every)
         return self.act_on_deposit(one, act)
 
     def _receive(self) -> str:
         if not self.store.deposits:
             return "none"
-        one = self.random.choice(list(self.store.deposits))
+        waiting = (name for name, deposit in self.store.deposits.items() if deposit.state in (S.REQUIRED, S.PAID))
+        one = self._one_of(self.store.deposits, waiting)
         self.number += 1
         amount = self.random.choice((AMOUNT, AMOUNT, AMOUNT // 3, AMOUNT + 5))
         ref = f"in{self.number if self.random.random() < 0.9 else self.random.randint(1, self.number)}"
@@ -285,7 +303,8 @@ class World:
     def _pay_deal(self) -> str:
         if not self.store.deals:
             return "none"
-        one = self.random.choice(list(self.store.deals))
+        owing = (name for name, deal in self.store.deals.items() if deal.open_fen)
+        one = self._one_of(self.store.deals, owing)
         if not self.store.deals[one].open_fen and self.random.random() >= SURPLUS:
             return "nothing owed"
         self.number += 1
@@ -298,7 +317,8 @@ class World:
     def _deal(self) -> str:
         if not self.store.deals:
             return "none"
-        one = self.random.choice(list(self.store.deals))
+        alive = (name for name, deal in self.store.deals.items() if not deal.phase.is_final)
+        one = self._one_of(self.store.deals, alive)
         process = self.store.deals[one]
         side = self.random.choice(list(DealSide))
         likely: dict[str, da.Act] = {
