@@ -57,7 +57,7 @@ bench-pricing: setup  ## The targets T1 … T15 of pricing on real prices (about
 simulate:  ## The long simulation: 1,000,000 bids with crashes
 	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000
 
-simulate-money:  ## 1,000,000 random operations of ledger, deposits and deals with crashes (about three minutes)
+simulate-money:  ## 1,000,000 random operations of ledger, deposits and deals with crashes (about a minute)
 	@tools/setup.sh dev && $(PY) -m tests.simulation.money --operations 1000000
 
 kill-rounds:  ## 50 rounds of kill -9 on the real process and on PostgreSQL under load

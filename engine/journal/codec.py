@@ -96,8 +96,14 @@ def _mirror(cls: type[msgspec.Struct]) -> Convert:
     """Return what makes of a struct its mirror, whose fields are already plain."""
     hints = typing.get_type_hints(cls)
     names = cls.__struct_fields__
-    tag_field, tag = cls.__struct_config__.tag_field, cls.__struct_config__.tag
-    shape = msgspec.defstruct(f"{cls.__name__}Body", list(names), tag_field=tag_field, tag=tag)
+    config = cls.__struct_config__
+    shape = msgspec.defstruct(
+        f"{cls.__name__}Body",
+        _fields_of(cls),
+        tag_field=config.tag_field,
+        tag=config.tag,
+        omit_defaults=config.omit_defaults,
+    )
     converted = [(place, _codec(hints[name])[0]) for place, name in enumerate(names)]
     converted = [(place, encode) for place, encode in converted if encode is not _same and encode is not _value_of]
     values_of = attrgetter(*names) if len(names) > 1 else lambda value: [getattr(value, name) for name in names]
@@ -111,9 +117,24 @@ def _mirror(cls: type[msgspec.Struct]) -> Convert:
     return mirrored
 
 
+def _fields_of(cls: type[msgspec.Struct]) -> list[Any]:
+    """Return the fields of a mirror: bare names, and with the default of None where that is left out of the body."""
+    optional = _left_out(cls)
+    return [(name, Any, None) if name in optional else name for name in cls.__struct_fields__]
+
+
+def _left_out(cls: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the fields that a body leaves out while they are None: added later, so that older bodies stay what they are."""
+    if not cls.__struct_config__.omit_defaults:
+        return frozenset()
+    optional = [field for field in msgspec.structs.fields(cls) if not field.required]
+    assert all(field.default is None for field in optional), f"{cls}: only None is the same before and after conversion"
+    return frozenset(field.name for field in optional)
+
+
 def _plan(cls: type[msgspec.Struct]) -> Plan | None:
     """Return the plan of a struct whose fields are all flat, None for any other."""
-    if cls.__struct_config__.tag_field is not None:
+    if cls.__struct_config__.tag_field is not None or cls.__struct_config__.omit_defaults:
         return None
     hints = typing.get_type_hints(cls)
     kinds = {name: _flat_kind(hints[name]) for name in sorted(cls.__struct_fields__)}
@@ -187,6 +208,7 @@ def _make_struct(cls: type[msgspec.Struct]) -> tuple[Convert, Convert]:
     converted = [(name, encode) for name, encode, _ in fields if encode is not _same]
     copied = [name for name, encode, _ in fields if encode is _same]
     tag_field, tag = cls.__struct_config__.tag_field, cls.__struct_config__.tag
+    optional = _left_out(cls)
 
     def encode(value: Any) -> dict[str, Any]:
         plain: dict[str, Any] = {name: getattr(value, name) for name in copied}
@@ -194,6 +216,9 @@ def _make_struct(cls: type[msgspec.Struct]) -> tuple[Convert, Convert]:
             plain[name] = convert(getattr(value, name))
         if tag_field is not None:
             plain[tag_field] = tag
+        for name in optional:
+            if plain[name] is None:
+                del plain[name]
         return plain
 
     def decode(plain: dict[str, Any]) -> Any:

@@ -73,7 +73,8 @@ def lot_result(state: LotState, calendar: Calendar) -> PublicResult | None:
     period = period_end(calendar, state.ended_at_us, working_days=RESULT_WORKING_DAYS)
     subject, terms = state.subject, state.terms
     return PublicResult(
-        subject_id=state.lot_id, deal_no=0, title_zh=subject.title_zh, title_en=subject.title_en, achievement_id="",
+        subject_id=state.lot_id, deal_no=0, title_zh=subject.title_zh, title_en=subject.title_en,
+        achievement_id="" if state.achievement is None else state.achievement.id,
         seller_id=state.seller_id, seller_zh=subject.seller_name_zh, seller_en=subject.seller_name_en,
         field=subject.field, region=subject.region, way="auction", mode="", price=state.price,
         base_price=terms.start_price, valuation=None, currency=terms.currency.code, exponent=terms.currency.exponent,

@@ -18,6 +18,7 @@ from engine.rules.visibility import public_lot
 from engine.values import InstantUs, LotId, PartyId
 from gateway.accounts.model import Role
 from gateway.desk.drafts import Draft
+from gateway.desk.publishing import sold_achievement
 from gateway.desk.voiding import REASON_MAX, VoidGround, needs_second_person
 from gateway.errors import Code, Refused
 from gateway.formatting import read_local
@@ -103,27 +104,35 @@ async def _use_draft(request: web.Request, draft: Draft, act: str) -> web.Respon
     if act == "save":
         return see_other(f"/desk/drafts/{draft.id}")
     read = read_form(draft.form)
-    seller = await request.app[SERVICES].accounts.by_login(draft.form.get("seller", ""))
-    wrong = dict(read.wrong)
+    services = request.app[SERVICES]
+    seller = await services.accounts.by_login(draft.form.get("seller", ""))
+    wrong, achievement = dict(read.wrong), None
     if seller is None or seller.role is not Role.SELLER:
         wrong["seller"] = "seller"
+    else:
+        try:
+            achievement = await sold_achievement(services, seller.party, draft.form.get("achievement", "").strip())
+        except Refused:
+            wrong["achievement"] = "achievement"
     if act == "publish" and not wrong and seller is not None:
-        receipt = await _publish(request, read, seller.id)
+        receipt = await _publish(request, read, seller.party, achievement)
         if receipt.decision is Outcome.ACCEPTED:
-            await request.app[SERVICES].drafts.delete(draft.id)
+            await services.drafts.delete(draft.id)
             return see_other(f"/desk/lots/{receipt.subject_id}")
         wrong["lot_id" if receipt.code is Reject.LOT_EXISTS else "terms"] = f"code.{outcome_of(receipt)}"
     preview = sentences(read.terms, language_of(request)) if read.terms is not None else None
     return _form_page(request, {**DEFAULTS, **draft.form}, draft, wrong, preview=preview)
 
 
-async def _publish(request: web.Request, read: LotForm, seller_id: PartyId) -> Receipt:
+async def _publish(
+    request: web.Request, read: LotForm, seller_id: PartyId, achievement: c.SoldAchievement | None
+) -> Receipt:
     from msgspec.structs import replace
 
     services, caller = request.app[SERVICES], request[CALLER]
     assert read.terms is not None
     terms = replace(read.terms, code_seed=secrets.randbelow(CODE_SEEDS))
-    command = c.PublishLot(terms=terms, subject=read.subject, seller_id=seller_id)
+    command = c.PublishLot(terms=terms, subject=read.subject, seller_id=seller_id, achievement=achievement)
     receipt = await ask(services, caller, LotId(read.lot_id), command, uuid.uuid4().bytes)
     await services.accounts.note(caller, network_of(request), "lot.publish", read.lot_id, outcome_of(receipt))
     return receipt

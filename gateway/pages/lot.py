@@ -58,6 +58,7 @@ async def lot_context(request: web.Request, services: Services, caller: Caller, 
         "lot": public_lot(state),
         "subject": state.subject,
         "terms": state.terms,
+        "achievement": state.achievement,
         "rules": sentences(state.terms, language)
         if state.play is None
         else [*_open_terms(state, language), *format_sentences(state.terms, state.play.terms, language)],

@@ -55,8 +55,8 @@ CHECKBOXES: Final = (
     "require_free_bid", "limited_if_no_free_bid",
 )  # fmt: skip
 FIELDS_OF_FORM: Final = (
-    "lot_id", "title_zh", "title_en", "summary_zh", "summary_en", "field", "region", "seller", "seller_name_zh", "seller_name_en",
-    "defects_zh", "defects_en", "legal_mode", "start_price", "increment_kind", "increment_fixed", "increment_percent",
+    "lot_id", "title_zh", "title_en", "summary_zh", "summary_en", "field", "region", "seller", "achievement", "seller_name_zh",
+    "seller_name_en", "defects_zh", "defects_en", "legal_mode", "start_price", "increment_kind", "increment_fixed", "increment_percent",
     "increment_ladder", "jump_confirm_steps", "reserve_kind", "reserve_amount", "way", "opens_at", "closes_at",
     "first_bid_minutes", "free_minutes", "cycle_seconds", "extension_seconds", "window_seconds", "extension_from",
     "extension_scope", "hard_end", "extensions_max", "admission", "resume_notice_minutes", "outage_shift_minutes", *CHECKBOXES,

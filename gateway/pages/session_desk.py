@@ -78,6 +78,9 @@ class Asked:
         except ValidationError:
             self.wrong["terms"] = "form"
         except Refused as refused:
+            if refused.code is Code.NOT_FOUND or "achievement." in str(refused.data.get("problems")):
+                self.wrong["achievement"] = "achievement"
+                return
             if refused.code is Reject.TERMS_INVALID:
                 return self.take_problems([str(refused.data["problems"])])
             if refused.code is Reject.NO_SUCH_LOT:

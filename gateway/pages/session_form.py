@@ -45,7 +45,7 @@ OWN_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Which fields a format has, besides what is sold and when it opens."""
 FORMATS: Final = tuple(OWN_FIELDS)
 _COMMON: Final = (
-    "format", "lot_id", "title_zh", "title_en", "summary_zh", "summary_en", "field", "region", "seller", "seller_name_zh",
+    "format", "lot_id", "title_zh", "title_en", "summary_zh", "summary_en", "field", "region", "seller", "achievement", "seller_name_zh",
     "seller_name_en", "defects_zh", "defects_en", "opens_at", "admission", "rounds_max", "cut_percent", "round_no", "previous_lot",
 )  # fmt: skip
 TICKS: Final = ("secret_floor", "replaceable")
@@ -99,7 +99,8 @@ def read_session(values: Mapping[str, str]) -> SessionForm:
     if "priority_mode" in OWN_FIELDS[name] and reader.text("priority_mode"):
         play["priority"], logins["priority_holders"] = _priority(reader)
     subject_of = {key: value for key, value in asdict(subject).items() if key != "demonstration"}
-    body = {"lot": lot_id, "subject": subject_of, "terms": terms, "play": play, **_opening(reader, name)}
+    what = {"lot": lot_id, "subject": subject_of, "achievement": reader.text("achievement", 60)}
+    body = {**what, "terms": terms, "play": play, **_opening(reader, name)}
     return SessionForm(body, logins, reader.wrong)
 
 

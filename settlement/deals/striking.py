@@ -106,7 +106,7 @@ def _lot_deal(
     how: Striking,
     with_: Conditions,
 ) -> Deal | Unusable:
-    terms, subject = published.terms, published.subject
+    terms, subject, sold = published.terms, published.subject, published.achievement
     problem = _problem(terms.currency, price)
     if problem:
         return Unusable(deal_id, problem)
@@ -115,6 +115,8 @@ def _lot_deal(
         id=deal_id, way=Way.AUCTION, struck_by=how.struck_by, source=place.source, struck_at_us=place.at_us,
         rule_version=terms.rule_version, calendar_version=with_.calendar.version, seller_id=seller, buyers=(buyer,),
         title_zh=subject.title_zh + suffix, title_en=subject.title_en + suffix if subject.title_en else "",
+        achievement_id="" if sold is None else sold.id, achievement_version=0 if sold is None else sold.version,
+        achievement_digest="" if sold is None else sold.digest,
         field=subject.field, region=subject.region, mode=how.mode, price_fen=price, deal_no=how.number or 1,
         seat_no=how.number if how.mode == "PLAIN" else 0, demonstration=subject.demonstration,
         sign_by_us=period_end(with_.calendar, InstantUs(place.at_us), working_days=days).ends_at_us,

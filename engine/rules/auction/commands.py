@@ -28,6 +28,15 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     demonstration: bool = False
 
 
+class SoldAchievement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The published record of what is sold: which version of which achievement, so that its contract needs no retyping."""
+
+    id: str
+    version: int
+    digest: str
+    """Hexadecimal, as the record was published."""
+
+
 class PauseKind(StrEnum):
     """Why bidding stands still: an operator's decision, or a fault of the platform (then a resume needs notice)."""
 
@@ -35,21 +44,24 @@ class PauseKind(StrEnum):
     FAULT = "fault"
 
 
-class PublishLot(Struct, frozen=True, kw_only=True):
+class PublishLot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Schedule a session under fixed terms."""
 
     terms: Terms
     subject: Subject
     seller_id: PartyId
+    achievement: SoldAchievement | None = None
+    """None: the lot stands for itself."""
 
 
-class PublishSession(Struct, frozen=True, kw_only=True):
+class PublishSession(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Schedule a session of another format, or one with rights of priority, or one that follows another."""
 
     terms: Terms
     play: SessionTerms
     subject: Subject
     seller_id: PartyId
+    achievement: SoldAchievement | None = None
 
 
 class WithdrawLot(Struct, frozen=True, kw_only=True):

@@ -88,9 +88,15 @@ def _publish(
         return Rejected(Reject.TERMS_INVALID, {"problems": "; ".join(problems)})
     if play is not None:
         return Accepted(
-            e.SessionPublished(terms=command.terms, play=play, subject=command.subject, seller_id=command.seller_id)
-        )
-    return Accepted(e.LotPublished(terms=command.terms, subject=command.subject, seller_id=command.seller_id))
+            e.SessionPublished(
+                terms=command.terms, play=play, subject=command.subject, seller_id=command.seller_id,
+                achievement=command.achievement,
+            )
+        )  # fmt: skip
+    published = e.LotPublished(
+        terms=command.terms, subject=command.subject, seller_id=command.seller_id, achievement=command.achievement
+    )
+    return Accepted(published)
 
 
 def _reach_deadline(state: LotState, command: c.ReachDeadline, at_us: InstantUs) -> Decision:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.rules.auction.commands import PauseKind, Subject
+from engine.rules.auction.commands import PauseKind, SoldAchievement, Subject
 from engine.rules.auction.formats.events import FORMAT_WIRE_NAMES, FormatEvent, LotAllocated
 from engine.rules.auction.formats.terms import SessionTerms
 from engine.rules.auction.terms import Terms
@@ -38,21 +38,23 @@ class PassReason(StrEnum):
     """Who would have won was excluded."""
 
 
-class LotPublished(Struct, frozen=True, kw_only=True):
-    """A session was scheduled under these terms."""
+class LotPublished(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A session was scheduled under these terms. Without an achievement its body is what it was before there was one."""
 
     terms: Terms
     subject: Subject
     seller_id: PartyId
+    achievement: SoldAchievement | None = None
 
 
-class SessionPublished(Struct, frozen=True, kw_only=True):
+class SessionPublished(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session of another format, or with rights of priority, was scheduled under these terms."""
 
     terms: Terms
     play: SessionTerms
     subject: Subject
     seller_id: PartyId
+    achievement: SoldAchievement | None = None
 
 
 class LotWithdrawn(Struct, frozen=True, kw_only=True):

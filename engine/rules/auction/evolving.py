@@ -54,6 +54,7 @@ def _published(lot_id: LotId, event: e.LotPublished | e.SessionPublished, at_us:
         terms=event.terms,
         subject=event.subject,
         seller_id=event.seller_id,
+        achievement=event.achievement,
         published_at_us=at_us,
         opens_at_us=closing.opens_at_us,
         free_ends_at_us=None if free_us is None else InstantUs(closing.opens_at_us + free_us),

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from engine.rules.auction.commands import PauseKind, Subject
+from engine.rules.auction.commands import PauseKind, SoldAchievement, Subject
 from engine.rules.auction.events import Event, PassReason
 from engine.rules.auction.formats.play import Play
 from engine.rules.auction.terms import Terms
@@ -104,6 +104,7 @@ class LotState(Struct, frozen=True, kw_only=True):
     """Reason given for a withdrawal or a void session."""
     excluded: frozenset[PartyId] = frozenset()
     """Who may neither bid nor win any more."""
+    achievement: SoldAchievement | None = None
     play: Play | None = None
     """What another format than open ascending bids remembers besides."""
 

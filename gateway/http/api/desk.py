@@ -11,7 +11,7 @@ from engine.rules.auction import commands as c
 from engine.rules.auction.increments import increment_at, opening_price
 from engine.rules.auction.terms import terms_problems
 from engine.values import Amount, LotId, PartyId
-from gateway.accounts.model import Role
+from gateway.desk.publishing import seller_of, sold_achievement
 from gateway.desk.voiding import needs_second_person
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call, accepted_view
@@ -25,13 +25,11 @@ CODE_SEEDS: Final = 900_000
 
 async def publish(call: Call, wish: PublishWish) -> CommandView:
     """Publish a lot under fixed terms."""
-    sellers = await call.services.accounts.by_ids([PartyId(wish.seller)])
-    seller = sellers.get(PartyId(wish.seller))
-    if seller is None or seller.role is not Role.SELLER:
-        raise Refused(Code.MALFORMED, fields="seller")
+    seller = await seller_of(call.services, wish.seller)
+    achievement = await sold_achievement(call.services, seller, wish.achievement)
     # The seed is the publisher's secret, drawn anew for each sending; the digest is of what the client meant.
-    digest = request_digest(wish.command(code_seed=0))
-    command = wish.command(code_seed=secrets.randbelow(CODE_SEEDS))
+    digest = request_digest(wish.meant())
+    command = wish.command(secrets.randbelow(CODE_SEEDS), seller, achievement)
     receipt = await ask(call.services, call.caller, LotId(wish.lot), command, wish.id.bytes, digest=digest)
     return await told(call, "lot.publish", receipt)
 

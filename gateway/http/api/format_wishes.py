@@ -19,6 +19,7 @@ from gateway.http.api.wishes import (
     LotName,
     PartyName,
     ReasonWish,
+    ShortText,
     SubjectWish,
     TermsWish,
     Wish,
@@ -37,6 +38,7 @@ class SessionWish(CommandWish):
     seller: PartyName
     subject: SubjectWish
     terms: TermsWish
+    achievement: ShortText = Field("", description="The seller's published achievement that is sold; empty: none.")
     play: Annotated[dict[str, Any], Field(json_schema_extra={SHAPE: "SessionTerms"})]
     officers: tuple[PartyName, PartyName] | None = Field(None, description="Who open sealed bids together.")
     recovery: PartyName | None = Field(None, description="The supervisor who holds the recovery share.")

@@ -18,8 +18,8 @@ from engine.rules.auction.state import LotState, Phase
 from engine.rules.auction.terms import Terms
 from engine.rules.rejections import Reject
 from engine.values import Amount, DurationUs, LotId, PartyId
-from gateway.accounts.model import Role
 from gateway.accounts.officers import OfficerKey
+from gateway.desk.publishing import seller_of, sold_achievement
 from gateway.errors import Code, Refused
 from gateway.http.api import format_wishes as w
 from gateway.http.api.calls import Call, accepted_view
@@ -63,17 +63,19 @@ async def session_of(call: Call, wish: w.SessionWish) -> c.PublishSession:
     """Return the session that a wish describes, with the officers' keys from the register, still without its seed.
 
     Raises:
-        Refused: MALFORMED: no seller, no format, or an officer without a key; TERMS_INVALID: no round may follow like this.
+        Refused: MALFORMED: no seller, no format, or an officer without a key; TERMS_INVALID: no round may follow like this,
+            or the achievement may not be sold; NOT_FOUND: it is not the seller's.
     """
-    sellers = await call.services.accounts.by_ids([PartyId(wish.seller)])
-    seller = sellers.get(PartyId(wish.seller))
-    if seller is None or seller.role is not Role.SELLER:
-        raise Refused(Code.MALFORMED, fields="seller")
+    seller = await seller_of(call.services, wish.seller)
     play = replace(wish.session_terms(), opening=await _opening(call, wish))
     name = ft.format_of(play)
     terms = replace(wish.terms.terms(), format=name, rule_version=ft.RULE_VERSIONS[name])
-    await _refuse_round(call, terms, play, PartyId(wish.seller))
-    return c.PublishSession(terms=terms, play=play, subject=wish.subject.subject(), seller_id=PartyId(wish.seller))
+    await _refuse_round(call, terms, play, seller)
+    units = isinstance(play.format, ft.Units)
+    achievement = await sold_achievement(call.services, seller, wish.achievement, units=units)
+    return c.PublishSession(
+        terms=terms, play=play, subject=wish.subject.subject(), seller_id=seller, achievement=achievement
+    )
 
 
 async def _refuse_round(call: Call, terms: Terms, play: ft.SessionTerms, seller: PartyId) -> None:

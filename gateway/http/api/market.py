@@ -55,6 +55,7 @@ async def lot(call: Call) -> LotView:
         epoch=call.services.engine.epoch(state.lot_id),
         live=public_lot(state),
         subject=state.subject,
+        achievement=state.achievement,
         terms=terms_view(state.terms),
         rules=None if state.play is None else public_rules(state.play.terms),
         you=None if account is None else you(state, call.caller.party_on(state.lot_id)),

@@ -11,7 +11,7 @@ from msgspec import Struct
 from engine.catalogue.hall import HallLot
 from engine.evidence.receipts import Outcome, Receipt
 from engine.rules.auction import terms as t
-from engine.rules.auction.commands import Subject
+from engine.rules.auction.commands import SoldAchievement, Subject
 from engine.rules.auction.events import WIRE_NAMES, BidAccepted, BidderAdmitted, BidRejected
 from engine.rules.auction.formats.events import PriceTaken
 from engine.rules.auction.formats.showing import PublicRules
@@ -67,6 +67,8 @@ class LotView(Struct, frozen=True, kw_only=True):
     epoch: int
     live: PublicLot
     subject: Subject
+    achievement: SoldAchievement | None
+    """The published record that is sold, null where the lot names none."""
     terms: TermsView
     rules: PublicRules | None = None
     """The terms of another format than open ascending bids."""

@@ -251,12 +251,18 @@ class PublishWish(CommandWish):
     seller: PartyName
     subject: SubjectWish
     terms: TermsWish
+    achievement: ShortText = Field("", description="The seller's published achievement that is sold; empty: none.")
 
-    def command(self, code_seed: int) -> c.PublishLot:
+    def command(self, code_seed: int, seller: PartyId, achievement: c.SoldAchievement | None = None) -> c.PublishLot:
         """Return the command."""
         return c.PublishLot(
-            terms=self.terms.terms(code_seed), subject=self.subject.subject(), seller_id=PartyId(self.seller)
+            terms=self.terms.terms(code_seed), subject=self.subject.subject(), seller_id=seller, achievement=achievement
         )
+
+    def meant(self) -> c.PublishLot:
+        """Return what the client asked for, the same at every sending: without the seed, and whatever version is public by now."""
+        named = c.SoldAchievement(id=self.achievement, version=0, digest="") if self.achievement else None
+        return self.command(0, PartyId(self.seller), named)
 
 
 class PreviewWish(Wish):

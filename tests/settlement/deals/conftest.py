@@ -80,13 +80,14 @@ class DealHouse(House):
 
     async def sell_lot(self, lot: str = "a1", price: int = PRICE_FEN, buyer: str = BUYER, **terms: Any) -> None:
         """Write the events of a lot that was published and sold."""
+        achievement = terms.pop("achievement", None)
         given = {"admission": Admission.APPROVED, "currency": CNY, **terms}
         published = ae.LotPublished(
             terms=Terms(
                 closing=Closing(opens_at_us=InstantUs(1), closes_at_us=InstantUs(2), extension_us=DurationUs(1)),
                 increment=FixedIncrement(Amount(1)), start_price=Amount(1), **given,
             ),
-            subject=Subject(title_zh="成果", title_en="Achievement"), seller_id=PartyId(SELLER),
+            subject=Subject(title_zh="成果", title_en="Achievement"), seller_id=PartyId(SELLER), achievement=achievement,
         )  # fmt: skip
         sold = ae.LotSold(winner_id=PartyId(buyer), code="B1", price=Amount(price), ended_at_us=InstantUs(2))
         await self.write(lot, published, sold)

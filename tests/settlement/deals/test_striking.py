@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from engine.rules.achievement.record import Mode
 from engine.rules.auction import events as ae
 from engine.rules.auction.clearing.multi_unit import Pricing
-from engine.rules.auction.commands import Subject
+from engine.rules.auction.commands import SoldAchievement, Subject
 from engine.rules.auction.events import SessionPublished
 from engine.rules.auction.formats.events import LotAllocated, Share
 from engine.rules.auction.formats.terms import Format, Sealed, SealedPricing, SessionTerms, Units
@@ -40,6 +40,13 @@ async def test_a_sold_lot_is_a_deal_with_its_legal_moment_and_rule_version(house
     assert (deal.price_fen, deal.struck_at_us, deal.rule_version) == (12_345_00, house.clock.now_us, "english/1")
     assert (deal.source.stream, deal.source.stream_seq) == ("lot/a1", 2)
     assert process.phase is Phase.CONFIRMING
+
+
+async def test_a_lot_that_names_its_achievement_strikes_a_deal_of_that_version(house: DealHouse) -> None:
+    await house.sell_lot("a1", achievement=SoldAchievement(id="ach-1", version=3, digest="ab" * 32))
+    await house.following.catch_up()
+    deal = (await house.deal("DA-a1")).deal
+    assert (deal.achievement_id, deal.achievement_version, deal.achievement_digest) == ("ach-1", 3, "ab" * 32)
 
 
 async def test_a_session_that_a_listing_ordered_strikes_no_deal_of_its_own(house: DealHouse) -> None:
