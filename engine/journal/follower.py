@@ -15,7 +15,11 @@ import asyncpg
 
 from engine.journal.postgres import QUERIES
 
-EVENTS_A_TURN: Final = 2_000
+BUSY_EVENTS: Final = 1_000
+"""More events than this in one look: the market is busy."""
+PAUSE_S: Final = 0.2
+BUSY_PAUSE_S: Final = 1.0
+"""A page of many events costs little more than one of few: in a rush the consumers look less often, and bids have the processor."""
 AGAIN_S: Final = 1.0
 BEHIND: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """The database cannot be asked now; the consumer goes on where it stood."""
@@ -49,6 +53,11 @@ class Page(StrEnum):
     OUTCOMES = "outcomes"
     """Rows without their bodies, except those that strike, sign or end a deal."""
 
+    @property
+    def events_max(self) -> int:
+        """Events passed over in one turn: whole rows are large, the others are summed up by the database."""
+        return 2_000 if self is Page.RECORDS else 20_000
+
 
 class Follower:
     """One named consumer over some shards."""
@@ -65,6 +74,7 @@ class Follower:
         self._pool = pool
         self._consumer = consumer
         self._page = QUERIES[page.value]
+        self._events_max = page.events_max
         self._prepare = prepare
         self._effect = effect
         self._dirty = set(shards)
@@ -77,50 +87,53 @@ class Follower:
         self._dirty.update(shards)
         self._wake.set()
 
-    async def follow(self, pause_s: float = 0.2) -> None:
-        """Consume for ever, at most once in `pause_s` while the market is busy."""
+    async def follow(self) -> None:
+        """Consume for ever, a few times a second, more rarely in a rush."""
         while True:
             await self._wake.wait()
             self._wake.clear()
+            passed = 0
             try:
-                await self.catch_up()
+                passed = await self.catch_up()
             except BEHIND:
                 log.warning("consumer_behind", extra={"consumer": self._consumer}, exc_info=True)
                 self._wake.set()
                 await asyncio.sleep(AGAIN_S)
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(BUSY_PAUSE_S if passed > BUSY_EVENTS else PAUSE_S)
 
-    async def catch_up(self) -> None:
-        """Consume up to the head of the log; returns when everything noticed before is done, by whomever."""
+    async def catch_up(self) -> int:
+        """Consume up to the head of the log; return the number of events when everything noticed before is done, by whomever."""
+        passed = 0
         async with self._turns:
             cursors = await self._cursors()
             while self._dirty:
                 shard = self._dirty.pop()
                 try:
-                    while await self._turn(shard, cursors):
-                        pass
+                    while events := await self._turn(shard, cursors):
+                        passed += events
                 except BaseException:
                     self._dirty.add(shard)
                     raise
+        return passed
 
     async def _cursors(self) -> dict[int, int]:
         rows = await self._pool.fetch(QUERIES["cursors"], self._consumer)
         return {row["shard"]: row["seq"] for row in rows}
 
-    async def _turn(self, shard: int, cursors: dict[int, int]) -> bool:
-        rows = await self._pool.fetch(self._page, shard, cursors.get(shard, 0), EVENTS_A_TURN)
+    async def _turn(self, shard: int, cursors: dict[int, int]) -> int:
+        """Consume a page; return how many events it passed over, 0 at the head."""
+        stood = cursors.get(shard, 0)
+        rows = await self._pool.fetch(self._page, shard, stood, self._events_max)
         if not rows:
-            return False
+            return 0
         prepared = await self._prepare(rows)
         reached = max(row["seq"] for row in rows)
         async with self._pool.acquire() as connection, connection.transaction():
-            moved = await connection.fetchval(
-                QUERIES["move_cursor"], self._consumer, shard, reached, cursors.get(shard, 0)
-            )
+            moved = await connection.fetchval(QUERIES["move_cursor"], self._consumer, shard, reached, stood)
             if moved is not None:
                 await self._effect(connection, prepared)
         if moved is None:  # another process has done this page
             cursors.update(await self._cursors())
         else:
             cursors[shard] = reached
-        return True
+        return int(reached - stood)
