@@ -68,6 +68,8 @@ _API: Final = (
     Door("POST", "/api/v1/lots/{lot}/admission", BIDDERS, Scope.BID),
     Door("GET", "/api/v1/lots/{lot}/bidders", STAFF, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/bidders", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/desk/pauses", OPERATORS, Scope.DESK),
+    Door("POST", "/api/v1/desk/resumptions", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/pause", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/resume", OPERATORS, Scope.DESK),
     Door("POST", "/api/v1/lots/{lot}/void", OPERATORS, Scope.DESK),
@@ -137,6 +139,9 @@ _PAGES: Final = (
     Door("GET", "/desk/lots/{lot}", STAFF),
     Door("POST", "/desk/lots/{lot}", OPERATORS),
     Door("POST", "/desk/lots/{lot}/void", STAFF),
+    Door("POST", "/desk/lots/{lot}/acts", OPERATORS),
+    Door("GET", "/desk/halting", OPERATORS),
+    Door("POST", "/desk/halting", OPERATORS),
 )
 
 _BOARD: Final = (

@@ -65,9 +65,14 @@ class VoidRequest(Struct, frozen=True):
 
     @property
     def published(self) -> str:
-        """The reason as the lot's record shows it: the ground with its place in the article, then the words."""
-        place = list(VoidGround).index(self.ground) + 1
-        return f"{_PUBLISHED[self.ground]}（第三十一条第{place}项 / art. 31({place})）：{self.reason}"
+        """The reason as the lot's record shows it."""
+        return published(self.ground, self.reason)
+
+
+def published(ground: VoidGround, reason: str) -> str:
+    """Return ground and reason as the lot's record shows them: the ground with its place in the article, then the words."""
+    place = list(VoidGround).index(ground) + 1
+    return f"{_PUBLISHED[ground]}（第三十一条第{place}项 / art. 31({place})）：{reason}"
 
 
 def needs_second_person(state: LotState) -> bool:

@@ -19,7 +19,7 @@ from engine.values import InstantUs, LotId, PartyId
 from gateway.accounts.model import Role
 from gateway.desk.drafts import Draft
 from gateway.desk.publishing import sold_achievement
-from gateway.desk.voiding import REASON_MAX, VoidGround, needs_second_person
+from gateway.desk.voiding import REASON_MAX, VoidGround, needs_second_person, published
 from gateway.errors import Code, Refused
 from gateway.formatting import read_local
 from gateway.http.api import voiding
@@ -27,6 +27,7 @@ from gateway.http.api.calls import Call, RefusedByEngine
 from gateway.http.api.desk import CODE_SEEDS, read_bidders
 from gateway.http.asking import CALLER, network_of, origin_of
 from gateway.http.commands import ask, find_lot, outcome_of
+from gateway.pages.desk_acts import acts_context, acts_on_record
 from gateway.pages.i18n import language_of
 from gateway.pages.lot import ROWS_SHOWN, TAIL, lot_context
 from gateway.pages.lot_form import DEFAULTS, PRESETS, LotForm, read_form, typed
@@ -215,7 +216,10 @@ async def _command(services: Services, state: LotState, act: str, reason: str, f
         case "void":
             if needs_second_person(state):
                 raise Refused(Code.SECOND_PERSON_NEEDED)
-            return c.VoidLot(reason=reason)
+            ground = str(form.get("ground", ""))
+            if ground not in set(VoidGround) or not reason:
+                raise Refused(Code.MALFORMED, fields="ground, reason")
+            return c.VoidLot(reason=published(VoidGround(ground), reason[:REASON_MAX]))
         case "withdraw":
             return c.WithdrawLot(reason=reason)
         case "admit":
@@ -246,10 +250,12 @@ async def _lot_page(request: web.Request, services: Services, lot_id: LotId, ref
     requests = await services.voiding.of_lot(lot_id)
     people = [PartyId(login) for one in requests for login in (one.asked_by, one.ended_by) if login]
     known = await services.accounts.by_ids(people)
+    on_record, actors = await acts_on_record(services, lot_id)
+    staff = {**actors, **{party: account.display_name for party, account in known.items()}}
     return page(
         request, "desk_lot.html", 200 if refused is None else 409, void_requests=requests, grounds=[one.value for one in VoidGround],
-        staff={party: account.display_name for party, account in known.items()}, login_id=request[CALLER].login_id,
-        two_people=needs_second_person(state),
+        staff=staff, login_id=request[CALLER].login_id, two_people=needs_second_person(state), on_record=on_record,
+        **acts_context(state),
         refused=refused, bidders=bidders, refusals=list(reversed(refusals)), rejected=state.rejected, state=state, **context,
     )  # fmt: skip
 

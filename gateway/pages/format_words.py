@@ -23,6 +23,8 @@ def format_sentences(terms: Terms, play: ft.SessionTerms, language: str) -> list
     if rounds is not None:
         cut = f"{rounds.cut_max_bps / 100:g}"
         said.append(words.say("rounds", no=play.round_no, most=rounds.rounds_max, cut=cut))
+    if not isinstance(kind, ft.Ascending):  # said with the open terms there
+        said.append(words.say("exclusion.falling" if isinstance(kind, ft.Falling) else "exclusion.sealed"))
     return [*said, words.say("no_retraction"), words.say("codes")]
 
 

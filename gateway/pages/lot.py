@@ -7,6 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from engine.journal.codec import decode_event
+from engine.journal.records import Record
 from engine.rules.auction import events as e
 from engine.rules.auction.commands import AdmitBidder, PlaceBid
 from engine.rules.auction.formats import events as fe
@@ -34,7 +36,7 @@ INCIDENT_TYPES = tuple(
     e.WIRE_NAMES[kind][0]
     for kind in (
         e.LotPaused, e.LotInterrupted, e.OutageCompensated, e.ResumeScheduled, e.LotResumed, e.ClosingShifted, e.LotVoided,
-        e.LotWithdrawn, fe.BidderExcluded, fe.LotExtended, fe.OpeningLate,
+        e.LotWithdrawn, fe.BidderExcluded, fe.LotExtended, fe.OpeningLate, fe.BidRefusedUnopened,
     )
 )  # fmt: skip
 """Events of the public incident log."""
@@ -81,19 +83,20 @@ def _open_terms(state: LotState, language: str) -> list[str]:
 
 async def incidents(services: Services, lot_id: LotId) -> list[HistoryRow]:
     """Return what did not go its usual way, oldest first, from the whole record: halts, exclusions, more time, voids, with reasons."""
-    from engine.journal.codec import decode_event
-
     rows = [
         history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body))
-        for record in await services.reader.lot_of_types(lot_id, INCIDENT_TYPES, INCIDENTS_MAX)
+        for record in await incident_records(services, lot_id)
     ]
     return [row for row in rows if row is not None]
 
 
+async def incident_records(services: Services, lot_id: LotId) -> list[Record]:
+    """Return the records of the incident log, oldest first."""
+    return await services.reader.lot_of_types(lot_id, INCIDENT_TYPES, INCIDENTS_MAX)
+
+
 async def history(services: Services, lot_id: LotId) -> list[HistoryRow]:
     """Return the newest public rows of a lot, oldest of them first."""
-    from engine.journal.codec import decode_event
-
     records = await services.reader.lot_tail(lot_id, TAIL)
     rows = [
         history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body))

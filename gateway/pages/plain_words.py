@@ -28,6 +28,7 @@ def sentences(terms: Terms, language: str) -> list[str]:
             notice=duration(terms.resume_notice_us, language),
             longest=duration(terms.outage_shift_max_us, language),
         ),
+        translate(language, "rule.exclusion"),
         translate(language, "rule.no_retraction"),
         translate(language, "rule.codes"),
     ]

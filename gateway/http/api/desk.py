@@ -5,22 +5,42 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+from msgspec import Struct
+
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import request_digest
 from engine.rules.auction import commands as c
 from engine.rules.auction.increments import increment_at, opening_price
 from engine.rules.auction.terms import terms_problems
 from engine.values import Amount, LotId, PartyId
+from gateway.desk.halting import Told, tell_all
 from gateway.desk.publishing import seller_of, sold_achievement
-from gateway.desk.voiding import needs_second_person
+from gateway.desk.voiding import needs_second_person, published
 from gateway.errors import Code, Refused
 from gateway.http.api.calls import Call, accepted_view
 from gateway.http.api.views import BiddersView, BidderView, CommandView, PreviewView
-from gateway.http.api.wishes import AdmitWish, CommandWish, PauseWish, PreviewWish, PublishWish, ReasonWish, ResumeWish
+from gateway.http.api.wishes import (
+    AdmitWish,
+    CommandWish,
+    PauseAllWish,
+    PauseWish,
+    PreviewWish,
+    PublishWish,
+    ReasonWish,
+    ResumeAllWish,
+    ResumeWish,
+    VoidAloneWish,
+)
 from gateway.http.commands import ask, find_lot, outcome_of
 from gateway.services import Services
 
 CODE_SEEDS: Final = 900_000
+
+
+class ToldView(Struct, frozen=True):
+    """What each session answered to an act on many."""
+
+    sessions: list[Told]
 
 
 async def publish(call: Call, wish: PublishWish) -> CommandView:
@@ -44,11 +64,23 @@ async def resume(call: Call, wish: ResumeWish) -> CommandView:
     return await _act(call, wish, wish.command(), "lot.resume")
 
 
-async def void(call: Call, wish: ReasonWish) -> CommandView:
+async def pause_all(call: Call, wish: PauseAllWish) -> ToldView:
+    """Stop the clocks of all running sessions: one reason, an event in the journal of each."""
+    command = c.PauseLot(reason=wish.reason, kind=wish.kind)
+    return ToldView(await tell_all(call.services, call.caller, call.origin, wish.id, command, wish.lots))
+
+
+async def resume_all(call: Call, wish: ResumeAllWish) -> ToldView:
+    """Let all halted sessions go on, at once or at an instant."""
+    return ToldView(await tell_all(call.services, call.caller, call.origin, wish.id, wish.command(), wish.lots))
+
+
+async def void(call: Call, wish: VoidAloneWish) -> CommandView:
     """End a session without a bid, without effect. With bids it takes two people (`voiding`)."""
     if needs_second_person(await find_lot(call.services, call.lot_id)):
         raise Refused(Code.SECOND_PERSON_NEEDED)
-    return await _act(call, wish, c.VoidLot(reason=wish.reason), "lot.void")
+    reason = wish.reason if wish.ground is None else published(wish.ground, wish.reason)
+    return await _act(call, wish, c.VoidLot(reason=reason), "lot.void")
 
 
 async def withdraw(call: Call, wish: ReasonWish) -> CommandView:

@@ -137,13 +137,15 @@ ENDPOINTS: Final = (
         "POST", f"{V1}/lots/{{lot}}/bidders", "Admit a bidder", desk.admit, v.CommandView, wishes.AdmitWish,
         (*_ADMIT, Reject.ALREADY_ADMITTED),
     ),
+    Endpoint("POST", f"{V1}/desk/pauses", "Stop all clocks", desk.pause_all, desk.ToldView, wishes.PauseAllWish),
+    Endpoint("POST", f"{V1}/desk/resumptions", "Let all go on", desk.resume_all, desk.ToldView, wishes.ResumeAllWish),
     Endpoint("POST", f"{V1}/lots/{{lot}}/pause", "Stop the clock", desk.pause, v.CommandView, wishes.PauseWish, _ACT),
     Endpoint(
         "POST", f"{V1}/lots/{{lot}}/resume", "Let bidding go on", desk.resume, v.CommandView, wishes.ResumeWish,
         (*_ACT, Reject.NOTICE_TOO_SHORT),
     ),
     Endpoint(
-        "POST", f"{V1}/lots/{{lot}}/void", "End without effect", desk.void, v.CommandView, wishes.ReasonWish,
+        "POST", f"{V1}/lots/{{lot}}/void", "End without effect", desk.void, v.CommandView, wishes.VoidAloneWish,
         (*_ACT, Code.SECOND_PERSON_NEEDED),
     ),
     Endpoint(

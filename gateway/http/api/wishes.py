@@ -17,6 +17,7 @@ from engine.values import CNY, SECOND_US, Amount, Currency, DurationUs, InstantU
 from gateway.accounts.accounts import TOKEN_DAYS_MAX
 from gateway.accounts.model import NAME_LENGTH_MAX, Scope
 from gateway.accounts.passwords import LENGTH_MAX
+from gateway.desk.voiding import VoidGround
 from gateway.http.asking import is_text
 
 INSTANT_MAX: Final = 4_102_444_800 * SECOND_US
@@ -117,6 +118,24 @@ class ResumeWish(ReasonWish):
         """Return the command."""
         at_us = None if self.resumes_at_us is None else InstantUs(self.resumes_at_us)
         return c.ResumeLot(reason=self.reason, resumes_at_us=at_us)
+
+
+class PauseAllWish(PauseWish):
+    """Stop the clocks of all running sessions, or of those named."""
+
+    lots: list[LotName] | None = Field(None, max_length=5_000)
+
+
+class ResumeAllWish(ResumeWish):
+    """Let all halted sessions go on, or those named."""
+
+    lots: list[LotName] | None = Field(None, max_length=5_000)
+
+
+class VoidAloneWish(ReasonWish):
+    """End a session without a bid, without effect; with a ground of art. 31 it is published with it."""
+
+    ground: VoidGround | None = None
 
 
 class FixedIncrementWish(Wish):

@@ -156,7 +156,7 @@ function takeView(see) {
 function amountForm({ t, draft, act, busy }, submit, label, several = false) {
   return html`<form class="bid-form" @submit=${submit} novalidate>
     <label for="amount">${t(several ? "room.amount_each" : "room.amount_label")}</label>
-    <input id="amount" name="amount" inputmode="decimal" autocomplete="off" enterkeyhint="send" aria-describedby="amount-words" @input=${act.typed} />
+    <input id="amount" name="amount" value=${draft.typed.amount} inputmode="decimal" autocomplete="off" enterkeyhint="send" aria-describedby="amount-words" @input=${act.typed} />
     <p class="amount-words" id="amount-words">${draft.words}</p>
     ${several ? html`<label for="quantity">${t("room.quantity")}</label><input id="quantity" name="quantity" inputmode="numeric" value="1" autocomplete="off" />
       <label class="tick"><input type="checkbox" name="partly" checked /><span>${t("room.partly")}</span></label>` : nothing}

@@ -23,7 +23,7 @@ const announcer = new Announcer((text) => {
   spoken.textContent = text;
 });
 
-const draft = { words: "", maximumWords: "", amount: null, maximum: null };
+const draft = { words: "", maximumWords: "", amount: null, maximum: null, typed: { amount: "", maximum: "" } };
 let lastId = null;
 let local = null; // {kind, text}: what is wrong with what was typed, before anything is sent
 let notice = null; // {text, until_ms}
@@ -41,6 +41,7 @@ function words(digits) {
 
 function read(field, key, into) {
   const text = field.value.trim();
+  draft.typed[key] = field.value;
   draft[key] = text === "" ? null : parseAmount(text, page.currency.exponent);
   draft[into] = text === "" ? "" : draft[key] === null ? t("room.not_an_amount") : `${money(draft[key], page.currency)} ${words(draft[key])}`;
   schedule();
@@ -90,6 +91,7 @@ page.can_seal = isPossible();
 function clear(id, key, into) {
   const field = document.getElementById(id);
   if (field) field.value = "";
+  draft.typed[key] = "";
   draft[key] = null;
   draft[into] = "";
 }

@@ -1,4 +1,5 @@
-/** The room as templates: pure functions of what is known. The amount field is never written by a render. */
+/** The room as templates: pure functions of what is known. A render never writes into a field that somebody types in; a field
+ * that comes back after a halt begins with what was typed (its `value` attribute). */
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { money, plain } from "../lib/money.js";
@@ -7,6 +8,8 @@ import { formatBid, formatNow, isOtherFormat } from "./formats.js";
 
 const QUICK_STEPS = [0, 1, 4];
 const ROWS_SHOWN = 120;
+/** Reasons that the platform gives itself; every other reason is the words of a person. */
+const FAULTS = new Set(["fault", "fault.connections", "fault.database", "fault.writer"]);
 
 /** The whole room. `see` is made in main.js: {t, room, page, clock, link, draft, answer, receipts, act, announce}. */
 export function roomView(see) {
@@ -27,6 +30,7 @@ function nowView(see) {
       <span class="phase phase--${live.phase}">${t(`phase.${live.phase}`)}</span>
       <span class="link link--${see.link.up ? "up" : "down"}">${see.link.text}</span>
     </div>
+    ${haltedView(see)}
     ${isOtherFormat(live) ? formatNow(see) : nothing}
     ${takesOpenBids(live) ? html`<p class="panel__label">${live.price === null ? t("room.start_price") : t("room.price")}</p>
     <p class="price price--huge" data-price>${money(live.price ?? page.start_price, page.currency)}</p>
@@ -58,6 +62,13 @@ function reserveText({ t, page }, live) {
   return t(live.reserve_met ? "room.reserve_met" : "room.reserve_not_met");
 }
 
+/** Why the clock stands: the operator's words, or what the platform could not do. */
+function haltedView({ t, room: { live } }) {
+  if (live.phase !== "paused" && live.phase !== "interrupted") return nothing;
+  const reason = FAULTS.has(live.halted_reason) ? t(`halt.${live.halted_reason}`) : live.halted_reason;
+  return html`<p class="announce announce--halted" role="status"><strong>${t(`room.${live.phase}`)}</strong> ${reason} <small>${t("room.halted_keeps")}</small></p>`;
+}
+
 function standingView({ t }, you, live) {
   if (you === null) return nothing;
   const code = html`<span class="standing__code">${t("room.your_code")} <strong class="code">${you.code}</strong></span>`;
@@ -77,8 +88,7 @@ function clockView(see) {
     </div>`;
   if (live.phase === "paused" || live.phase === "interrupted") {
     const label = live.resumes_at_us ? t("clock.resumes", { at: when(live.resumes_at_us) }) : t(`room.${live.phase}`);
-    const reason = live.halted_reason === "fault" ? t("halt.fault") : live.halted_reason;
-    return box(`${label} ${reason}`, live.remaining_us === null ? "—" : countdown(live.remaining_us / 1000, t("room.day")));
+    return box(label, live.remaining_us === null ? "—" : countdown(live.remaining_us / 1000, t("room.day")));
   }
   if (live.phase === "closed") return box(t("room.stage.closed"), "—");
   if (clock.deadline === null) return live.phase === "open" && takesOpenBids(live) ? box(t("clock.waits_first"), "—") : endView(see);
@@ -111,7 +121,7 @@ function bidView(see) {
     ${you.leading ? html`<p class="muted">${t("room.leading_hint")}</p>` : quickView(see)}
     <form class="bid-form" @submit=${act.submit} novalidate>
       <label for="amount">${t("room.amount_label")}</label>
-      <input id="amount" name="amount" inputmode="decimal" autocomplete="off" enterkeyhint="send" aria-describedby="amount-words" @input=${act.typed} />
+      <input id="amount" name="amount" value=${see.draft.typed.amount} inputmode="decimal" autocomplete="off" enterkeyhint="send" aria-describedby="amount-words" @input=${act.typed} />
       <p class="amount-words" id="amount-words">${see.draft.words}</p>
       <button class="button button--block" ?disabled=${see.busy}>${see.busy ? t("room.sending") : t("room.bid")}</button>
     </form>
@@ -140,7 +150,7 @@ function proxyView({ t, room, page, act, draft, busy }) {
       ${you.maximum ? html`<p>${t("room.your_maximum", { amount: money(you.maximum, page.currency) })}</p>` : nothing}
       <form class="bid-form" @submit=${act.submitMaximum} novalidate>
         <label for="maximum">${t("room.maximum_label")}</label>
-        <input id="maximum" name="maximum" inputmode="decimal" autocomplete="off" aria-describedby="maximum-words" @input=${act.typedMaximum} />
+        <input id="maximum" name="maximum" value=${draft.typed.maximum} inputmode="decimal" autocomplete="off" aria-describedby="maximum-words" @input=${act.typedMaximum} />
         <p class="amount-words" id="maximum-words">${draft.maximumWords}</p>
         <button class="button button--ghost button--block" ?disabled=${busy}>${t("room.set_maximum")}</button>
       </form>
