@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds clean
+.PHONY: bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds faults clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ simulate-money:  ## 1,000,000 random operations of ledger, deposits and deals wi
 
 kill-rounds:  ## 50 rounds of kill -9 on the real process and on PostgreSQL under load
 	@tools/setup.sh dev && $(PY) -m loadtests.kill_rounds --rounds 50
+
+faults:  ## Every fault × a mixed day on two gateways, two engines, Redis Cluster, PostgreSQL with standby (about half an hour; ARGS=… narrows it)
+	@tools/setup.sh dev && $(PY) -m loadtests.faults $(ARGS)
 
 screenshots:  ## Render the README's pictures from the running product
 	@tools/setup.sh dev && tools/setup.sh browser && $(PY) -m tests.browser.screenshots

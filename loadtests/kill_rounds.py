@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 
 from loadtests.checker import Verdict, check, check_view
-from loadtests.client.sitting import Sitting
+from loadtests.client.sitting import Sitting, calm_down
 from loadtests.market import Market
 from loadtests.stand import Stand, stand
 
@@ -104,7 +104,7 @@ async def hold(ground: Stand, market: Market, plan: Plan) -> Outcome:
                 await _rounds(ground, sittings, plan, dice, back_s)
             except TimeoutError as error:
                 problems.append(f"after {sum(map(len, back_s.values()))} rounds: {error}")
-            problems += await _calm_down(sittings)
+            problems += await calm_down(sittings, SETTLE_S)
         finally:
             for task in tasks:
                 task.cancel()
@@ -145,25 +145,6 @@ async def _answers(sittings: Sequence[Sitting], count: int) -> None:
 
 def _told(sittings: Sequence[Sitting]) -> int:
     return sum(len(sitting.seat.told) for sitting in sittings)
-
-
-async def _calm_down(sittings: Sequence[Sitting]) -> list[str]:
-    """Stop bidding and wait until every bid is answered and every room of a lot stands at the same place."""
-    for sitting in sittings:
-        sitting.bidding = False
-    heads: dict[str, set[int | None]] = {}
-    limit_s = time.monotonic() + SETTLE_S
-    while time.monotonic() < limit_s:
-        heads = {}
-        for sitting in sittings:
-            heads.setdefault(sitting.seat.lot, set()).add(sitting.seat.seq)
-        if not any(sitting.seat.open_bids for sitting in sittings) and all(
-            len(places) == 1 for places in heads.values()
-        ):
-            return []
-        await asyncio.sleep(0.05)
-    unanswered = sum(len(sitting.seat.open_bids) for sitting in sittings)
-    return [f"{unanswered} bids never answered; rooms stand at {heads}"]
 
 
 async def _judge(

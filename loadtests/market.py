@@ -116,15 +116,20 @@ class Market:
             raise DoorClosed(f"no form at {path}")
         return found[1]
 
-    async def publish(self, lot: str, *, closes_at_us: int) -> None:
-        """Publish a lot that is open at once: start ¥1, increment one fen, a fixed end without extension."""
+    async def publish(self, lot: str, *, closes_at_us: int, window_us: int | None = None) -> None:
+        """Publish a lot that is open at once: start ¥1, increment one fen, a fixed end; a bid within `window_us` of it moves it by as
+        much.
+        """
+        closing: dict[str, int] = {"opens_at_us": 0, "closes_at_us": closes_at_us}
+        if window_us is not None:
+            closing |= {"extension_us": window_us, "extension_window_us": window_us}
         wish = {
             "id": str(uuid.uuid4()),
             "lot": lot,
             "seller": self._seller,
             "subject": {"title_zh": lot, "title_en": lot},
             "terms": {
-                "closing": {"opens_at_us": 0, "closes_at_us": closes_at_us},
+                "closing": closing,
                 "increment": {"kind": "fixed", "step": "1"},
                 "start_price": "100",
             },
@@ -137,9 +142,13 @@ class Market:
 
         async def one(lot: str, bidder: Bidder) -> None:
             async with slots:
-                await self._post(f"/api/v1/lots/{lot}/bidders", {"id": str(uuid.uuid4()), "party": bidder.party})
+                await self.admit(lot, bidder)
 
         await asyncio.gather(*(one(lot, bidder) for lot in lots for bidder in bidders))
+
+    async def admit(self, lot: str, bidder: Bidder) -> None:
+        """Give a bidder a code for a lot."""
+        await self._post(f"/api/v1/lots/{lot}/bidders", {"id": str(uuid.uuid4()), "party": bidder.party})
 
     def preparation_us(self, admissions: int) -> int:
         """Return how long admitting takes, generously."""
@@ -157,6 +166,23 @@ class Market:
             if page["next_after"] is None:
                 return rows
             after = page["next_after"]
+
+    async def shown(self, lot: str) -> dict[str, Any]:
+        """Return how a lot stands, as everybody may read it."""
+        async with self._http.get(f"{self._base}/api/v1/lots/{lot}") as answer:
+            live: dict[str, Any] = (await answer.json())["live"]
+            return live
+
+    async def fate(self, lot: str, command_id: str, bidder: Bidder) -> dict[str, Any] | None:
+        """Return what became of a bidder's command, as he himself may read it; None if nothing is on record."""
+        address = f"{self._base}/api/v1/lots/{lot}/commands/{command_id}"
+        async with self._http.get(address, headers={"Authorization": f"Bearer {bidder.token}"}) as answer:
+            if answer.status == 404:
+                return None
+            if answer.status != 200:
+                raise DoorClosed(f"{address}: {await answer.text()}")
+            view: dict[str, Any] = await answer.json()
+            return view
 
     async def _post(self, path: str, wish: dict[str, Any]) -> None:
         async with self._http.post(f"{self._base}{path}", json=wish, headers=self._headers) as answer:

@@ -63,9 +63,14 @@ class Child:
 
     async def ask(self, line: str, limit_s: float) -> dict[str, Any]:
         """Send a line to the child's stdin and return its answer."""
+        await self.tell(line)
+        return await self.ready(limit_s)
+
+    async def tell(self, line: str) -> None:
+        """Send a line to the child's stdin."""
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
-        return await self.ready(limit_s)
+        await self._process.stdin.drain()
 
     def pin(self, cores: Iterable[int]) -> None:
         """Keep it on these cores."""

@@ -38,8 +38,10 @@ STAFF: Final = ("operator-of-the-load-test", "a password of the load test, nothi
 class Postgres:
     """A PostgreSQL of our own under `folder`, with the settings the product gives it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, settings: Mapping[str, str] = {}) -> None:
+        """`settings` of the server go over the product's."""
+        self.folder = folder
+        self._settings = settings
         self._running: embedded.EmbeddedPostgres | None = None
 
     @property
@@ -52,9 +54,14 @@ class Postgres:
         """Process id of the postmaster."""
         return self._now().pid
 
+    @property
+    def alive(self) -> bool:
+        """It runs."""
+        return self._running is not None and self._running.alive
+
     async def start(self) -> None:
         """Start it, or start it again over the same data."""
-        self._running = await embedded.start(self._folder)
+        self._running = await embedded.start(self.folder, settings=self._settings)
 
     async def kill(self) -> None:
         """`kill -9` of all its processes at once."""
@@ -71,11 +78,16 @@ class Postgres:
 
 
 class Server:
-    """The real server process. It may be killed and started again over the same data."""
+    """A real process of the market, `ortoo serve` or a part of it. It may be killed and started again over the same data."""
 
-    def __init__(self, folder: Path, dsn: str) -> None:
+    def __init__(
+        self, folder: Path, dsn: str, *, command: str = "serve", name: str = "server", more: Mapping[str, str] = {}
+    ) -> None:
+        """`more` settings go over those of every load test; its log is NAME.log in `folder`."""
         self._folder = folder
-        self.environment = {**SETTINGS, "ORTOO_DATABASE_URL": dsn, "ORTOO_DATA_DIR": str(folder / "data")}
+        self.command = command
+        self.name = name
+        self.environment = {**SETTINGS, "ORTOO_DATABASE_URL": dsn, "ORTOO_DATA_DIR": str(folder / "data"), **more}
         self._child: Child | None = None
         self.http_port = 0
         self.live_port = 0
@@ -90,16 +102,19 @@ class Server:
         """Return where rooms are now."""
         return f"ws://127.0.0.1:{self.live_port}/live"
 
+    @property
+    def log(self) -> Path:
+        """Where it writes its log."""
+        return self._folder / f"{self.name}.log"
+
     async def start(self) -> None:
         """Start it and wait until it takes bids; the ports stay what they were the first time."""
         environment = dict(self.environment)
         if self.http_port:
             environment |= {"ORTOO_HTTP_PORT": str(self.http_port), "ORTOO_LIVE_PORT": str(self.live_port)}
-        self._child = await Child.start(
-            "gateway.cli", ["serve"], log=self._folder / "server.log", environment=environment
-        )
+        self._child = await Child.start("gateway.cli", [self.command], log=self.log, environment=environment)
         ports = await self._child.ready(READY_S)
-        self.http_port, self.live_port = int(ports["http"]), int(ports["live"])
+        self.http_port, self.live_port = int(ports.get("http", 0)), int(ports.get("live", 0))
 
     async def kill(self) -> None:
         """`kill -9`."""

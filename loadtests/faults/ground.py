@@ -1,0 +1,139 @@
+"""The ground of a run: which processes the market consists of, the lines between them, and what can be done to them.
+
+Stack **serve**: `ortoo serve` over PostgreSQL. Stack **cluster**: two gateways, two engines, a Redis Cluster of three (and a replica
+of the first), PostgreSQL with a synchronous standby. Everything on free loopback ports under one directory, taken down at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from loadtests.faults.database import Database
+from loadtests.faults.proxy import Proxy
+from loadtests.faults.redis_nodes import RedisNodes
+from loadtests.stand import Server
+
+STACKS: Final = ("serve", "cluster")
+CLOCK_SHIM: Final = Path(__file__).parent / "clock_shim"
+CLOCK_WIDTH: Final = 32
+
+
+class Clock:
+    """The wall clock that the market's processes read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.step(0.0)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a process read it."""
+        return {"PYTHONPATH": str(CLOCK_SHIM), "ORTOO_FAULT_CLOCK": str(self._path)}
+
+    def step(self, seconds: float) -> None:
+        """Set it this far from the true time."""
+        text = f"{round(seconds * 1e6)}".ljust(CLOCK_WIDTH).encode()
+        with self._path.open("r+b" if self._path.exists() else "wb") as file:
+            file.write(text)  # in place: the processes have it mapped
+
+
+class Ground:
+    """A running market in parts."""
+
+    def __init__(
+        self,
+        name: str,
+        database: Database,
+        redis: RedisNodes | None,
+        engines: list[Server],
+        gateways: list[Server],
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self.database = database
+        self.redis = redis
+        self.engines = engines
+        self.gateways = gateways
+        self.clock = clock
+        self.doors = [Proxy(("127.0.0.1", gateway.live_port)) for gateway in gateways]
+        """What clients connect to, one for each gateway."""
+        self._next_door = 0
+
+    @property
+    def entrance(self) -> Server:
+        """A process that answers REST."""
+        return self.gateways[-1]
+
+    def live_url(self) -> str:
+        """Return where rooms are: every call names another gateway, as a balancer would."""
+        self._next_door = (self._next_door + 1) % len(self.doors)
+        return f"ws://127.0.0.1:{self.doors[self._next_door].port}/live"
+
+    def processes(self) -> list[Server]:
+        """Return the market's own processes."""
+        return list(dict.fromkeys([*self.engines, *self.gateways]))
+
+
+def pause(server: Server) -> None:
+    """SIGSTOP."""
+    os.kill(server.pid, signal.SIGSTOP)
+
+
+def resume(server: Server) -> None:
+    """SIGCONT."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(server.pid, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def ground(name: str, folder: Path) -> AsyncIterator[Ground]:
+    """Start a stack under `folder`; take it down afterwards."""
+    clustered = name == "cluster"
+    database = Database(folder, standby=clustered)
+    redis = RedisNodes(folder, clustered=True) if clustered else None
+    clock = Clock(folder / "clock")
+    started: list[Server] = []
+    made: Ground | None = None
+    try:
+        await asyncio.gather(database.start(), *([redis.start()] if redis else []))
+        engines, gateways = _processes(folder, database, redis, clock)
+        for server in dict.fromkeys([*engines, *gateways]):
+            started.append(server)
+            await server.start()
+        made = Ground(name, database, redis, engines, gateways, clock)
+        for door in made.doors:
+            await door.start()
+        yield made
+    finally:
+        if made is not None:
+            for door in made.doors:
+                await door.stop()
+        for server in reversed(started):
+            resume(server)
+            await server.stop()
+        if redis is not None:
+            await redis.stop()
+        await database.stop()
+
+
+def _processes(
+    folder: Path, database: Database, redis: RedisNodes | None, clock: Clock
+) -> tuple[list[Server], list[Server]]:
+    if redis is None:
+        server = Server(folder, database.dsn, more=clock.environment)
+        return [server], [server]
+    more = {**clock.environment, "ORTOO_REDIS_URL": redis.url}
+    engines = [
+        Server(folder, database.dsn, command="engine", name=f"engine-{number}", more=more) for number in range(2)
+    ]
+    gateways = [
+        Server(folder, database.dsn, command="gateway", name=f"gateway-{number}", more=more) for number in range(2)
+    ]
+    return engines, gateways

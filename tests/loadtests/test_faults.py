@@ -1,0 +1,23 @@
+"""The short form of `make faults`: real processes, two faults, the checker from outside."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests.faults.running import without_service
+from loadtests.faults.series import Plan, hold
+
+
+def test_time_without_service_is_the_longest_pause_that_touches_the_fault() -> None:
+    times = {"a": [0.0, 1.0, 9.0, 9.5], "b": [0.0, 4.5, 5.0, 6.0, 20.0]}
+    assert without_service(times, 4.0, 10.0) == 14.0, "on the worst lot, even where it begins late"
+    assert without_service({"a": times["a"]}, 4.0, 5.0) == 8.0
+    assert without_service(times, 30.0, 40.0) == 0.0
+
+
+@pytest.mark.slow
+async def test_a_killed_engine_and_a_cut_database_break_no_promise() -> None:
+    plan = Plan("serve", ("many-rooms",), ("kill-engine", "cut-database"), rounds=1, seed=1)
+    outcome = await hold(plan, lambda line: None)
+    assert outcome.kept, outcome.text()
+    assert all(one.verdict.acknowledged and one.verdict.views for line in outcome.lines for one in line.rounds)
