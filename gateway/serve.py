@@ -72,6 +72,7 @@ from gateway.http.rates import Budgets
 from gateway.listings.deposit_news import telling_of
 from gateway.listings.drafts import ListingDrafts
 from gateway.live import fast
+from gateway.live.counting import add_live_counts
 from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
@@ -411,7 +412,7 @@ def _add_gauges(services: Services) -> None:
         "ortoo_clock_offset_seconds", "Wall clock ahead of the market's.", lambda: engine.clock.error_us() / 1e6
     )
     metrics.gauge("ortoo_pricing_up", "1 while the pricing process runs.", lambda: float(services.pricing.running))
-    metrics.gauge("ortoo_ws_connections", "Open live connections.", lambda: live.connections)
+    add_live_counts(metrics, live)
     metrics.gauge(
         "ortoo_prober_silent_seconds",
         "Since when the prober has seen nothing.",

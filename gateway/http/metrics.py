@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from engine.typesetting.typesetter import Outcome
 from gateway.errors import ERRORS
@@ -102,6 +104,10 @@ class Metrics:
         """Add a figure that is read when asked."""
         Gauge(name, text, registry=self.registry).set_function(read)
 
+    def counts(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Add counters that somebody else counts, by one label from a closed set; they are read when asked."""
+        self.registry.register(_Counts(name, text, label, read))
+
     def exposition(self) -> bytes:
         """Return everything in the text format of Prometheus."""
         return generate_latest(self.registry)
@@ -113,3 +119,17 @@ class Metrics:
             due = loop.time() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self.loop_lag_seconds.observe(max(0.0, loop.time() - due))
+
+
+class _Counts(Collector):
+    """Counts kept in plain integers on the hot way and read here."""
+
+    def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        self._name, self._text, self._label, self._read = name, text, label, read
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield what stands now."""
+        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
+        for value, count in self._read().items():
+            family.add_metric([value], count)
+        yield family

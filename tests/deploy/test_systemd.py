@@ -1,0 +1,84 @@
+"""The units as delivered: systemd reads them without a complaint, and they leave little open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import _ELSEWHERE
+from gateway.config import Config
+
+DELIVERED = Path(__file__).parents[2] / "deploy" / "systemd"
+ANALYZE = shutil.which("systemd-analyze") or ""
+UNITS = sorted(DELIVERED.glob("*.service"))
+EXPOSURE_MAX = 25
+"""Of 100; `systemd-analyze security` calls up to 20 "OK" and a unit without any of this "UNSAFE" (96)."""
+analyzed = pytest.mark.skipif(not ANALYZE, reason="no systemd here: the units were NOT verified")
+COMMANDS = {"serve", "engine", "gateway", *_ELSEWHERE}
+
+
+def command_of(unit: Path) -> str:
+    """The command of ortoo that a unit runs."""
+    line = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
+    return line.split()[1]
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units where `systemd-analyze` looks, with a program in the place of the market's."""
+    units = tmp_path / "units"
+    shutil.copytree(DELIVERED, units)
+    program = tmp_path / "ortoo"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    for file in units.rglob("*"):
+        if file.suffix in (".service", ".conf"):
+            file.write_text(
+                file.read_text()
+                .replace("/opt/ortoo/.venv/bin/ortoo", str(program))
+                .replace("=/opt/ortoo\n", f"={tmp_path}\n")
+                .replace("file:///opt/ortoo/", f"file://{Path(__file__).parents[2]}/")
+            )
+    return units
+
+
+def analyze(units: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run systemd-analyze over these units and the distribution's own targets."""
+    environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:/usr/lib/systemd/system"}
+    return subprocess.run([ANALYZE, *arguments], capture_output=True, text=True, check=False, env=environment)
+
+
+def instance(unit: Path) -> str:
+    """A unit's name, of the first instance where it is a template."""
+    return unit.name.replace("@.", "@1.")
+
+
+def test_every_long_running_command_has_a_unit_and_every_unit_a_command() -> None:
+    assert {command_of(unit) for unit in UNITS} == {"serve", "engine", "gateway", "settlement", "pricing", "probe"}
+    assert {command_of(unit) for unit in UNITS} <= COMMANDS
+
+
+@analyzed
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_reads_the_unit_without_a_complaint(unit: Path, installed: Path) -> None:
+    done = analyze(installed, "verify", "--recursive-errors=no", "--man=no", str(installed / instance(unit)))
+    ours = [line for line in done.stderr.splitlines() if "ortoo" in line]
+    assert done.returncode == 0 and not ours, done.stderr
+
+
+@analyzed
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_the_unit_leaves_little_open(unit: Path, installed: Path) -> None:
+    done = analyze(installed, "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", "--no-pager", instance(unit))
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr
+
+
+def test_the_variables_of_the_example_files_exist() -> None:
+    known = {f"ORTOO_{name.upper()}" for name in Config.model_fields}
+    for file in DELIVERED.glob("*.env"):
+        given = {line.partition("=")[0] for line in file.read_text().splitlines() if line and not line.startswith("#")}
+        assert given <= known, file.name
