@@ -214,6 +214,13 @@ class Config(BaseModel):
         le=365,
         description="A message that was not taken for so long is a dead letter for a person to look at.",
     )
+    tracing_url: str = Field(
+        "",
+        pattern=r"^(https?://\S{1,200})?$",
+        description="Where traces go (OTLP over HTTP, `http://collector:4318/v1/traces`); needs the extra `tracing`."
+        " Empty: nothing is traced, and nothing of OpenTelemetry is loaded.",
+    )
+    tracing_ratio: float = Field(0.01, ge=0.0, le=1.0, description="Which part of commands and requests is traced.")
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="From which level lines are written."

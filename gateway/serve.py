@@ -93,6 +93,7 @@ from gateway.registrations.registering import (
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
+from gateway.tracing.switch import TracingMissing, hooks
 from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts, sweep_objectors
 from pricing.client import PricingClient
 from pricing.store import PRICING_MIGRATIONS, PricingStore
@@ -123,6 +124,7 @@ CANNOT_RUN: Final = (
     FencedOut,
     KeyUnusable,
     CalendarInvalid,
+    TracingMissing,
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -221,10 +223,13 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     calendar = load_calendar(config.calendar_dir)
     pool = await stack.enter_async_context(open_pool(config, dsn))
     metrics = Metrics()
+    traced = hooks(config.tracing_url, config.tracing_ratio, metrics.commit, stack.callback)
     engine = Engine(
         EngineSettings(dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max)),
         lambda: calendar,
-        on_commit=metrics.commit,
+        on_commit=traced.on_commit,
+        publish=traced.publish,
+        tap=traced.tap,
         on_fenced=on_fenced,
     )
     identities = Identities(pool)
@@ -310,6 +315,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         metrics=metrics,
         request_budgets=Budgets(Rate.per_second(config.requests_per_second, burst=config.requests_burst)),
         draining=asyncio.Event(),
+        traced=traced,
     )
     _add_gauges(services)
     add_notice_gauges(services)
@@ -412,7 +418,7 @@ def _add_gauges(services: Services) -> None:
         "ortoo_clock_offset_seconds", "Wall clock ahead of the market's.", lambda: engine.clock.error_us() / 1e6
     )
     metrics.gauge("ortoo_pricing_up", "1 while the pricing process runs.", lambda: float(services.pricing.running))
-    add_live_counts(metrics, live)
+    add_live_counts(metrics, live, engine.subscribe, engine.clock.now_us)
     metrics.gauge(
         "ortoo_prober_silent_seconds",
         "Since when the prober has seen nothing.",

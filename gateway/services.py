@@ -47,6 +47,7 @@ from gateway.notices.objectors import Objectors
 from gateway.pricing.beside import Pricing
 from gateway.registrations.registering import Registering
 from gateway.settling import Settling
+from gateway.tracing.switch import Hooks
 from settlement.credit.store import Credit
 from settlement.distribution.store import Distribution
 from settlement.statistics.figures import Statistics
@@ -121,6 +122,8 @@ class Services:
     """HTTP requests of a network."""
     draining: asyncio.Event
     """Set when the process is going down: it takes nothing new."""
+    traced: Hooks
+    """What traces requests and commands, if anything does."""
 
     @property
     def now_us(self) -> int:

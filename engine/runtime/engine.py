@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.bus.local import LotEnvelope, LotListener
+from engine.bus.local import Envelope, LotEnvelope, LotListener
 from engine.calendar import Calendar
 from engine.evidence.receipts import Receipt
 from engine.journal.log import JournalUnavailable
@@ -51,6 +51,7 @@ class Engine:
         on_commit: Callable[[int, float], None] = lambda rows, seconds: None,
         on_fenced: Callable[[], None] = lambda: None,
         publish: Callable[[Sequence[Record]], None] = lambda records: None,
+        tap: Callable[[Envelope[Any]], None] | None = None,
     ) -> None:
         self.clock = SteadyClock()
         self.owner = f"{os.uname().nodename}/{os.getpid()}/{secrets.token_hex(4)}"
@@ -64,6 +65,7 @@ class Engine:
             look=self._look_for_stall,
             on_commit=on_commit,
             publish=publish,
+            tap=tap,
         )
         self._lots = Lane(LOT_RULES, range(SHARDS), process)
         self.listings = Lane(listing_rules(calendar), LISTING_SHARDS, process)

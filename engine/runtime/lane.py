@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 from engine.bus.local import Change, Envelope, Listener
 from engine.evidence.receipts import Receipt
@@ -39,6 +39,8 @@ class Process:
     on_commit: Callable[[int, float], None]
     publish: Callable[[Sequence[Record]], None] = lambda records: None
     """Takes the records of each commit, for those who follow the log in other processes."""
+    tap: Callable[[Envelope[Any]], None] | None = None
+    """Sees each command before it is submitted, for tracing; None: nobody looks."""
 
 
 class Lane(Generic[C, E, S]):
@@ -70,6 +72,8 @@ class Lane(Generic[C, E, S]):
 
     def submit(self, envelope: Envelope[C]) -> None:
         """Take a command; `envelope.reply` is called exactly once, after the commit."""
+        if self._process.tap is not None:
+            self._process.tap(envelope)
         self.writer.submit(envelope, self._process.look())
 
     async def ask(

@@ -27,7 +27,10 @@ def build_app(services: Services) -> web.Application:
     Raises:
         DoorsUnsound: a route has no row in the table of doors.
     """
-    app = web.Application(middlewares=[gate.observe, gate.gate, inbox.count_unread], client_max_size=gate.BODY_MAX)
+    app = web.Application(
+        middlewares=[*services.traced.middlewares, gate.observe, gate.gate, inbox.count_unread],
+        client_max_size=gate.BODY_MAX,
+    )
     app[SERVICES] = services
     app[gate.SECURITY_HEADERS] = gate.security_headers(services)
     app.on_response_prepare.append(gate.set_security_headers)

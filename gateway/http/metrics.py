@@ -104,6 +104,10 @@ class Metrics:
         """Add a figure that is read when asked."""
         Gauge(name, text, registry=self.registry).set_function(read)
 
+    def histogram(self, name: str, text: str) -> Histogram:
+        """Add a distribution of seconds."""
+        return Histogram(name, text, buckets=SECONDS, registry=self.registry)
+
     def counts(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Add counters that somebody else counts, by one label from a closed set; they are read when asked."""
         self.registry.register(_Counts(name, text, label, read))

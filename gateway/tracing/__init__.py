@@ -1,0 +1,1 @@
+"""Traces of requests and commands, where somebody wants them."""
