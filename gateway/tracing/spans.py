@@ -76,7 +76,11 @@ class Tracing:
         for record in records:
             if record.command_id is None or not self._traced(record.command_id):
                 continue
-            told = {"ortoo.type": record.type, "ortoo.shard": record.shard, "ortoo.seq": record.stream_seq}
+            told: dict[str, str | int] = {
+                "ortoo.type": record.type,
+                "ortoo.shard": record.shard,
+                "ortoo.seq": record.stream_seq,
+            }
             parent = _parent(record.command_id)
             # The market's clock may be a little off the wall clock: the span must not end before it begins.
             self._span("decide", parent, min(record.at_us * 1_000, begun_ns), begun_ns, told)
@@ -112,7 +116,7 @@ class Tracing:
         method = request.method if request.method in hdrs.METH_ALL else "OTHER"
         begun_ns = time.time_ns()
         response = await handler(request)
-        told = {
+        told: dict[str, str | int] = {
             "http.request.method": method,
             "http.route": route,
             "http.response.status_code": response.status,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from engine.bus.local import Envelope
 from engine.journal.records import Record
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from gateway.tracing.spans import Tracing
 
 Commit = Callable[[int, float], None]
-Middleware = Callable[
-    [web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]
-]
 
 
 class TracingMissing(Exception):

@@ -109,7 +109,8 @@ async def test_a_request_is_traced_by_its_route_and_never_by_its_address(
 
 @pytest.mark.parametrize(("ratio", "traced"), [(0.0, 0), (0.25, 1), (1.0, 2)])
 def test_every_process_traces_the_same_part_of_commands(ratio: float, traced: int) -> None:
-    exporter, answers = InMemorySpanExporter(), []
+    exporter = InMemorySpanExporter()
+    answers: list[Receipt] = []
     tracing = Tracing(exporter, "ortoo", ratio)
     for first in (0x10, 0xF0):
         command_id = bytes([first]) * 16

@@ -189,6 +189,20 @@ test("back-off: full jitter of a growing bound, started by the server's word", (
   assert.equal(session.closed(1006, 20_000), 400, "a line that held starts anew");
 });
 
+test("back-off: short pauses for who watches a lot that closes soon, though the server died without a word", () => {
+  const pauseAt = (closesInS) => {
+    const { session } = someone({ random: () => 1 });
+    session.opened();
+    session.received(WELCOME, 0);
+    session.received(snapshot(5, { live: { closes_at_us: 1e15 + closesInS * 1e6 } }), 10);
+    return session.closed(1006, 1_000);
+  };
+  assert.equal(pauseAt(60), 250);
+  assert.equal(pauseAt(3_600), 800, "otherwise the server's word");
+  assert.equal(pauseAt(-60), 800, "a lot that has closed is in no hurry");
+  assert.equal(online().session.closed(1006, 1_000), 400, "no deadline, no hurry");
+});
+
 test("close codes say whether to come back", () => {
   for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 4408, 4410, 4412, 4429]) assert.ok(comesBack(code), String(code));
   for (const code of [4500, 4501, 4503, 4509, 4999]) assert.ok(!comesBack(code), String(code));

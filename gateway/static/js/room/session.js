@@ -14,6 +14,9 @@ export const RESEND_YOUNGER_MS = 10_000;
 export const RESEND_EVERY_MS = 5_000;
 /** How long an answer may take on an open line before the question is repeated. */
 export const BACKOFF_MOST_MS = 30_000;
+export const RETRY_CLOSING_MS = 250;
+export const CLOSING_SOON_MS = 120_000;
+/** Who watches a lot in its last two minutes begins with short pauses, even where a server died without a word. */
 export const STABLE_MS = 10_000;
 /** A line that held this long starts the back-off anew. */
 export const RECEIPTS_KEPT = 200;
@@ -130,9 +133,19 @@ export class RoomSession {
     this._attempt = held ? 0 : this._attempt;
     this._welcomedMs = null;
     this.connection = "offline";
-    const pauseMs = backoffMs(this._attempt, this._retryMs, this._random);
+    const baseMs = this._closesSoon(nowMs) ? Math.min(this._retryMs, RETRY_CLOSING_MS) : this._retryMs;
+    const pauseMs = backoffMs(this._attempt, baseMs, this._random);
     this._attempt += 1;
     return pauseMs;
+  }
+
+  _closesSoon(nowMs) {
+    const serverUs = this.clock.serverUs(nowMs);
+    if (serverUs === null) return false;
+    return [...this.rooms.values()].some((room) => {
+      const leftMs = ((room.live?.closes_at_us ?? -Infinity) - serverUs) / 1_000;
+      return leftMs >= 0 && leftMs < CLOSING_SOON_MS;
+    });
   }
 
   /** Time passes; return the frames to send. Called a few times a second while the line is open. */
