@@ -1,10 +1,40 @@
-"""The digest chain of a history: each event's digest contains that of the one before, so that a changed or missing one is found."""
+"""What all histories share: names and bytes of their events on disk, and the digest chain, in which each event's digest contains that
+of the one before, so that a changed or missing one is found.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from engine.canonical import canonical_bytes
+
+E = TypeVar("E")
+
+
+class Names(Generic[E]):
+    """The names of the events of one kind of history on disk; a name is never used again for something else."""
+
+    def __init__(self, names: Mapping[type[Any], str]) -> None:
+        self._names = names
+        self._by_name = {name: kind for kind, name in names.items()}
+
+    def encode(self, event: E) -> tuple[str, bytes]:
+        """Return the name and the canonical bytes of an event."""
+        return self._names[type(event)], canonical_bytes(msgspec.to_builtins(event))
+
+    def decode(self, name: str, body: bytes) -> E:
+        """Return a stored event.
+
+        Raises:
+            KeyError: no such name.
+            msgspec.MsgspecError: the bytes are no such event.
+        """
+        event: E = msgspec.json.decode(body, type=self._by_name[name])
+        return event
 
 
 class Chain:

@@ -10,7 +10,6 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -18,6 +17,7 @@ from engine.calendar import parse_day
 from engine.canonical import canonical_bytes
 from settlement.contracts.drafting import Draft, draft
 from settlement.contracts.facts import NAME_MAX, ContractFacts
+from settlement.histories import Names
 
 REASON_MAX: Final = 2_000
 VERSIONS_MAX: Final = 100
@@ -131,7 +131,9 @@ WIRE_NAMES: Final[Mapping[type[Any], str]] = {
     ContractChanged: "contract.changed",
     ContractEnded: "contract.ended",
 }
-_BY_NAME: Final[Mapping[str, type[Any]]] = {name: kind for kind, name in WIRE_NAMES.items()}
+_NAMES: Final = Names[Event](WIRE_NAMES)
+encode_event: Final = _NAMES.encode
+decode_event: Final = _NAMES.decode
 
 
 class Contract(Struct, frozen=True, kw_only=True):
@@ -286,22 +288,6 @@ def evolve(contract: Contract | None, event: Event, contract_id: str) -> Contrac
         case ContractEnded():
             state = ContractState.ANNULLED if event.annulled else ContractState.RESCINDED
             return replace(contract, seq=seq, state=state, reason=event.reason, ended_on=event.on)
-
-
-def encode_event(event: Event) -> tuple[str, bytes]:
-    """Return the name and the canonical bytes of an event."""
-    return WIRE_NAMES[type(event)], canonical_bytes(msgspec.to_builtins(event))
-
-
-def decode_event(name: str, body: bytes) -> Event:
-    """Return a stored event.
-
-    Raises:
-        KeyError: no such name.
-        msgspec.MsgspecError: the bytes are no such event.
-    """
-    event: Event = msgspec.json.decode(body, type=_BY_NAME[name])
-    return event
 
 
 def _is_reason(text: str) -> bool:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
-from engine.canonical import canonical_bytes
+from settlement.histories import Names
 
 
 class RegistrationState(StrEnum):
@@ -287,20 +286,6 @@ WIRE_NAMES: Final[Mapping[type[Any], str]] = {
     Archived: "registration.archived",
     Recounted: "registration.recounted",
 }
-_BY_NAME: Final[Mapping[str, type[Any]]] = {name: kind for kind, name in WIRE_NAMES.items()}
-
-
-def encode_event(event: Event) -> tuple[str, bytes]:
-    """Return the name and the canonical bytes of an event."""
-    return WIRE_NAMES[type(event)], canonical_bytes(msgspec.to_builtins(event))
-
-
-def decode_event(name: str, body: bytes) -> Event:
-    """Return a stored event.
-
-    Raises:
-        KeyError: no such name.
-        msgspec.MsgspecError: the bytes are no such event.
-    """
-    event: Event = msgspec.json.decode(body, type=_BY_NAME[name])
-    return event
+_NAMES: Final = Names[Event](WIRE_NAMES)
+encode_event: Final = _NAMES.encode
+decode_event: Final = _NAMES.decode
