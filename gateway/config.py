@@ -67,6 +67,11 @@ class Config(BaseModel):
         None,
         description="Ed25519 key of receipts; empty means `signing.key` in the data directory, made at the first start.",
     )
+    log_key_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None,
+        description="Key that hides lots in the database; empty means `log.key` in the data directory, made at the first start."
+        " The same file on every machine; without it the log cannot be read.",
+    )
     calendar_dir: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
         None,
         description="Directory of holiday tables, `YYYY.json`, that replace or follow the packaged ones;"
@@ -280,6 +285,11 @@ class Config(BaseModel):
     def key_file(self) -> Path:
         """Where the signing key is kept."""
         return self.signing_key_file or self.data_dir / "signing.key"
+
+    @property
+    def log_key_path(self) -> Path:
+        """Where the key is kept that hides lots in the database."""
+        return self.log_key_file or self.data_dir / "log.key"
 
 
 def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Config:

@@ -54,6 +54,7 @@ def _serve(config: Config, *, child: bool) -> int:
         os.environ[name] = "1"
     import asyncpg
 
+    from engine.journal.secrecy import Vault, read_log_key
     from pricing.process import run
 
     async def work() -> None:
@@ -68,6 +69,7 @@ def _serve(config: Config, *, child: bool) -> int:
             config.data_dir,
             ready=lambda: None if child else print(json.dumps({"pricing": os.getpid()}), flush=True),
             stopping=stopping,
+            secrecy=Vault(read_log_key(config.log_key_path)),
         )
 
     try:

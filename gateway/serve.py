@@ -41,7 +41,9 @@ from engine.catalogue.search.searching import Search
 from engine.journal import embedded
 from engine.journal.log import JournalUnavailable
 from engine.journal.migrations import JOURNAL_MIGRATIONS, MigrationChanged, migrate
+from engine.journal.postgres import claim_key
 from engine.journal.reader import Reader
+from engine.journal.secrecy import LogKeyUnusable, Vault, read_log_key
 from engine.layout import COMPILED
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.handover import HandOver
@@ -123,6 +125,7 @@ CANNOT_RUN: Final = (
     MigrationChanged,
     FencedOut,
     KeyUnusable,
+    LogKeyUnusable,
     CalendarInvalid,
     TracingMissing,
     OSError,
@@ -219,13 +222,16 @@ def live_settings(config: Config) -> LiveSettings:
 
 
 async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], stack: AsyncExitStack) -> Services:
-    key = signing_key(config.key_file)
+    key, log_key = signing_key(config.key_file), read_log_key(config.log_key_path)
     calendar = load_calendar(config.calendar_dir)
     pool = await stack.enter_async_context(open_pool(config, dsn))
+    await claim_key(pool, log_key)
     metrics = Metrics()
     traced = hooks(config.tracing_url, config.tracing_ratio, metrics.commit, stack.callback)
     engine = Engine(
-        EngineSettings(dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max)),
+        EngineSettings(
+            dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max), log_key=log_key
+        ),
         lambda: calendar,
         on_commit=traced.on_commit,
         publish=traced.publish,
@@ -254,7 +260,8 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     await listings.catch_up()
     await publicity.catch_up()
     await board.catch_up()
-    live = _live_edge(config, engine, Reader(pool), identities)
+    reader = Reader(pool, Vault(log_key))
+    live = _live_edge(config, engine, reader, identities)
     saved_searches = SavedSearches(pool, engine.clock.now_us)
     loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
     search_feed = SearchFeed(pool, loaders, [saved_searches.indexed])
@@ -266,7 +273,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         config=config,
         pool=pool,
         engine=engine,
-        reader=Reader(pool),
+        reader=reader,
         hall=hall,
         listings=listings,
         listing_drafts=ListingDrafts(pool, engine.clock.now_us),

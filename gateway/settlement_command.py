@@ -19,6 +19,8 @@ from functools import partial
 from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.codes.calendar_data import CalendarInvalid, load_calendar
 from engine.catalogue.parties.store import Parties
+from engine.journal.postgres import claim_key
+from engine.journal.secrecy import LogKeyUnusable, read_log_key
 from engine.values import PartyId
 from gateway.bank.banking import BANK_UNUSABLE, act_for_ever, build_banking
 from gateway.config import Config, ConfigurationInvalid, read_config
@@ -32,7 +34,7 @@ from gateway.signing_key import KeyUnusable, digest_key, signing_key
 from gateway.working import keep_at
 from settlement.deals.working import Working
 
-CANNOT_RUN = (*BANK_UNUSABLE, CalendarInvalid, KeyUnusable, OSError)
+CANNOT_RUN = (*BANK_UNUSABLE, CalendarInvalid, KeyUnusable, LogKeyUnusable, OSError)
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ async def _run(config: Config) -> None:
     async with AsyncExitStack() as stack:
         key, calendar = signing_key(config.key_file), load_calendar(config.calendar_dir)
         pool = await stack.enter_async_context(open_pool(config, config.database_url.get_secret_value()))
+        await claim_key(pool, read_log_key(config.log_key_path))
         parties = Parties(pool, digest_key(key), _now_us)
         settling = build_settling(pool, config, lambda: calendar, _now_us, partial(_verified_account, parties))
         banking = build_banking(pool, config, settling, _now_us)

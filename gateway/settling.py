@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from engine.calendar import Calendar
+from engine.journal.secrecy import Vault, read_log_key
 from gateway.accounts.model import UNREACHABLE
 from gateway.config import Config
 from gateway.http.metrics import Metrics
@@ -85,7 +86,8 @@ def build_settling(
         now_us=now_us,
     )
     clocks = Clocks(pool, deposits, now_us)
-    return Settling(Ledger(pool), payouts, deposits, clocks, following, deals, DealFollowing(pool, deals), Counted())
+    deal_following = DealFollowing(pool, deals, Vault(read_log_key(config.log_key_path)))
+    return Settling(Ledger(pool), payouts, deposits, clocks, following, deals, deal_following, Counted())
 
 
 def settling_work(settling: Settling, *, here: bool = True) -> list[Work]:

@@ -18,7 +18,10 @@ from engine.evidence.archive_checking import check_archive
 from engine.evidence.checkpoints import Checkpoint, is_signed, read_checkpoint
 from engine.evidence.offline import check_against_chain, check_certificate, check_receipt, read_document
 from engine.evidence.verification import Finding, Verdict, verify_log
+from engine.journal.postgres import QUERIES
 from engine.journal.reader import Reader
+from engine.journal.secrecy import CLEAR, LogHidden, LogKeyUnusable, Secrecy, Vault, fingerprint, read_log_key
+from gateway.config import read_config
 from settlement.credit.store import problems_of_records
 from settlement.distribution.store import problems_of_histories
 from settlement.evidence import settlement_findings
@@ -38,7 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     if not options.database:
         print("ortoo verify: say what: an evidence file, --database URL, or --receipt FILE", file=sys.stderr)
         return 2
-    verdict, money, catalogue, registry = asyncio.run(_verify_database(options))
+    try:
+        verdict, money, catalogue, registry = asyncio.run(_verify_database(options))
+    except (LogHidden, LogKeyUnusable) as problem:
+        print(f"ortoo verify: {problem}; name it with --log-key FILE", file=sys.stderr)
+        return 2
     verdict.findings += [*money.findings, *catalogue.findings, *registry.findings]
     for finding in verdict.findings:
         print(f"BAD  {finding.place}: {finding.problem}")
@@ -60,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--database", metavar="URL", help="the database that holds the log")
     parser.add_argument("--checkpoints", type=Path, metavar="FILE", help="checkpoints kept outside the database")
+    parser.add_argument("--log-key", type=Path, metavar="FILE", help="with --database: the key that hides lots in it")
     parser.add_argument("--receipt", type=Path, metavar="FILE", help="check one receipt, without the market")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="check the signed statement of a certificate")
     parser.add_argument("--chain", type=Path, metavar="FILE", help="with --receipt: the lot's public chain")
@@ -142,7 +150,7 @@ async def _verify_database(
 ) -> tuple[Verdict, MoneyVerdict, CatalogueVerdict, RegistryVerdict]:
     checkpoints, findings = _read_checkpoints(options)
     async with asyncpg.create_pool(options.database, min_size=1, max_size=2) as pool:
-        reader = Reader(pool)
+        reader = Reader(pool, await _secrecy(pool, options.log_key))
         verdict = await verify_log(reader.shard_page, reader.snapshots(), checkpoints, _progress)
         money = await verify_money(pool) if await _holds(pool, "ledger_entry") else MoneyVerdict([])
         if await _holds(pool, "distribution_plan"):
@@ -155,6 +163,26 @@ async def _verify_database(
         registry = await verify_registry(pool) if await _holds(pool, "registration") else RegistryVerdict([])
     verdict.findings[:0] = findings
     return verdict, money, catalogue, registry
+
+
+async def _secrecy(pool: asyncpg.Pool, path: Path | None) -> Secrecy:
+    """Return what shows the lots of this database: the key that is named, else the configured one where there is one.
+
+    Raises:
+        LogKeyUnusable: it is not the key of this database.
+    """
+    found = path or read_config().log_key_path
+    if not found.exists():
+        if path is not None:
+            raise LogKeyUnusable(f"{path}: there is no such file")
+        return CLEAR
+    key = read_log_key(found)
+    named = await pool.fetchval(QUERIES["log_key"]) if await _holds(pool, "log_key") else None
+    if named in (None, fingerprint(key)):
+        return Vault(key)
+    if path is not None:
+        raise LogKeyUnusable(f"{path}: the lots of this database are hidden under another key")
+    return CLEAR
 
 
 async def _holds(pool: asyncpg.Pool, table: str) -> bool:

@@ -5,7 +5,7 @@ rows of the journal; nothing of how the server works.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -78,8 +78,10 @@ def told_by(frame: Mapping[str, Any]) -> Told | None:
     )
 
 
-async def read_log(connection: asyncpg.Connection[asyncpg.Record], lots: Sequence[str]) -> list[LogRow]:
-    """Read all rows of these lots, in order."""
+async def read_log(
+    connection: asyncpg.Connection[asyncpg.Record], lots: Sequence[str], show: Callable[[bytes], bytes]
+) -> list[LogRow]:
+    """Read all rows of these lots, in order; `show` gives the body of one that is hidden."""
     rows = await connection.fetch(
         "SELECT stream, stream_seq, type, at_us, command_id, digest, body FROM event WHERE stream = ANY($1)"
         " ORDER BY stream, stream_seq",
@@ -93,7 +95,7 @@ async def read_log(connection: asyncpg.Connection[asyncpg.Record], lots: Sequenc
             row["at_us"],
             None if row["command_id"] is None else row["command_id"].hex(),
             row["digest"].hex(),
-            msgspec.json.decode(row["body"]),
+            msgspec.json.decode(show(row["body"])),
         )
         for row in rows
     ]

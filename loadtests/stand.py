@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 
 from engine.journal import embedded
+from engine.journal.secrecy import Vault, read_log_key
 from loadtests.checker import BID_ACCEPTED, BID_REJECTED, LogRow, read_log
 from loadtests.processes import Child
 
@@ -138,7 +139,8 @@ class Stand:
         """Read all rows of these lots."""
         connection = await asyncpg.connect(self.postgres.dsn)
         try:
-            return await read_log(connection, lots)
+            show = Vault(read_log_key(Path(self.server.environment["ORTOO_DATA_DIR"]) / "log.key")).show_body
+            return await read_log(connection, lots, show)
         finally:
             await connection.close()
 

@@ -13,6 +13,7 @@ import asyncpg
 from engine.journal.codec import decode_event
 from engine.journal.follower import Connection, Follower
 from engine.journal.postgres import QUERIES as JOURNAL
+from engine.journal.secrecy import CLEAR, Secrecy
 from engine.journal.streams import LISTINGS, LOTS, StreamKind, kind_of
 from engine.rules.auction import events as ae
 from engine.rules.auction.state import LotState
@@ -39,8 +40,8 @@ Found = list[tuple[str, int, Observation]]
 class OutcomeFeed:
     """The consumer."""
 
-    def __init__(self, pool: asyncpg.Pool, desk: PricingDesk) -> None:
-        self._pool, self._desk = pool, desk
+    def __init__(self, pool: asyncpg.Pool, desk: PricingDesk, secrecy: Secrecy = CLEAR) -> None:
+        self._pool, self._desk, self._secrecy = pool, desk, secrecy
         self._follower = Follower(pool, CONSUMER, self._shards(), self._prepare, self._effect)
 
     async def run(self) -> None:
@@ -58,7 +59,7 @@ class OutcomeFeed:
             kind = kind_of(row["stream"])
             if kind not in (LOTS, LISTINGS):
                 continue
-            event = decode_event(row["type"], row["version"], row["body"])
+            event = decode_event(row["type"], row["version"], self._secrecy.show_body(row["body"]))
             if isinstance(event, _ENDS):
                 assert kind is not None, "it is one of two"
                 state = await self._state(kind, row["stream"], row["stream_seq"])
@@ -86,7 +87,7 @@ class OutcomeFeed:
             if not rows:
                 break
             for row in rows:
-                event = decode_event(row["type"], row["version"], row["body"])
+                event = decode_event(row["type"], row["version"], self._secrecy.show_body(row["body"]))
                 state = kind.evolve(state, kind.subject(stream), event, InstantUs(row["at_us"]))
             after = rows[-1]["stream_seq"]
         return state

@@ -20,6 +20,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from engine.journal.secrecy import CLEAR, Secrecy
 from pricing.client import ENDPOINT_FILE, LINE_MAX, Endpoint
 from pricing.desk import PricingDesk
 from pricing.following import OutcomeFeed
@@ -41,6 +42,7 @@ async def run(
     *,
     ready: Callable[[], None] = lambda: None,
     stopping: asyncio.Event | None = None,
+    secrecy: Secrecy = CLEAR,
     now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
 ) -> None:
     """Serve until `stopping` is set."""
@@ -48,7 +50,7 @@ async def run(
     async with asyncpg.create_pool(dsn, min_size=1, max_size=POOL) as pool:
         desk = PricingDesk(PricingStore(pool), now_us)
         await desk.open()
-        feed = OutcomeFeed(pool, desk)
+        feed = OutcomeFeed(pool, desk, secrecy)
         server = Server(desk, secrets.token_hex(16))
         listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, limit=LINE_MAX)
         port = listening.sockets[0].getsockname()[1]

@@ -17,6 +17,7 @@ from engine.evidence.receipts import recorded
 from engine.journal.codec import encode_event, request_digest
 from engine.journal.log import Taken
 from engine.journal.postgres import COLUMNS, KINDS
+from engine.journal.secrecy import Vault
 from engine.layout import COMPILED, copy_rows, read_bid
 from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
 from engine.rules.auction.deciding import decide
@@ -69,6 +70,7 @@ def parts(book: LotBook) -> dict[str, Callable[[], Any]]:
     receipt = recorded(LOT, record, event)
     frame = b'{"t":"bid","id":"00000000-0000-4000-8000-000000000001","lot":"bench-one","amount":"6000"}'
     prices = iter(range(10_000, 10**9))
+    vault, fifty = Vault(os.urandom(32)), [record] * 50
     return {
         "read the frame": lambda: read_bid(frame),
         "digest of the request": lambda: request_digest(bid),
@@ -78,6 +80,8 @@ def parts(book: LotBook) -> dict[str, Callable[[], Any]]:
         "all of the book (decide to record)": lambda: put(
             book, PlaceBid(bidder_id=_party(1 + next(prices) % BIDDERS), amount=Amount(next(prices))), "bidder"
         ),
+        "hide the row, alone": lambda: vault.hide([record]),
+        "hide the rows of 50 bids": lambda: vault.hide(fifty),
         "row of the COPY": lambda: copy_rows([record], COLUMNS, KINDS),
         "answer frame": lambda: messages.answer(receipt),
     }

@@ -22,6 +22,7 @@ from engine.journal.log import Fenced, InDoubt, JournalUnavailable, Stored, Take
 from engine.journal.queries import load_queries
 from engine.journal.records import Record, shard_stream
 from engine.journal.sealing import SALT_LENGTH, seal
+from engine.journal.secrecy import CLEAR, LogKeyUnusable, Secrecy, fingerprint
 from engine.journal.streams import LOTS, StreamKind
 from engine.layout import copy_rows
 from engine.values import InstantUs
@@ -48,12 +49,24 @@ def record_of(row: asyncpg.Record) -> Record:
     return Record(*(row[column] for column in COLUMNS))
 
 
+async def claim_key(pool: asyncpg.Pool, key: bytes) -> None:
+    """Make sure that this is the key under which the database hides lots; a new database takes it.
+
+    Raises:
+        LogKeyUnusable: the rows of this database are hidden under another one.
+    """
+    await pool.execute(QUERIES["claim_log_key"], fingerprint(key))
+    if await pool.fetchval(QUERIES["log_key"]) != fingerprint(key):
+        raise LogKeyUnusable("the lots of this database are hidden under another key: restore log.key from the back-up")
+
+
 class PostgresLog:
     """`EventLog` of one kind of streams on one dedicated connection, opened on first use and again after any doubt."""
 
-    def __init__(self, dsn: str, kind: StreamKind = LOTS) -> None:
+    def __init__(self, dsn: str, kind: StreamKind = LOTS, secrecy: Secrecy = CLEAR) -> None:
         self._dsn = dsn
         self._kind = kind
+        self._secrecy = secrecy
         self._connection: asyncpg.Connection | None = None
 
     async def close(self) -> None:
@@ -68,7 +81,7 @@ class PostgresLog:
         if connection is None:
             raise InDoubt("the journal is not connected")
         try:
-            await _copy(connection, records)
+            await _copy(connection, self._secrecy.hide(records))
         except asyncpg.UniqueViolationError as collision:
             if collision.constraint_name == "event_pkey":
                 raise Fenced("another writer took the shard") from collision
@@ -112,7 +125,7 @@ class PostgresLog:
     async def find_command(self, stream: str, command_id: bytes) -> Record | None:
         """See `EventLog.find_command`."""
         rows = await self._fetch("find_command", stream, command_id)
-        return record_of(rows[0]) if rows else None
+        return self._secrecy.show(record_of(rows[0])) if rows else None
 
     async def last_entries(self, shards: Sequence[int]) -> dict[int, str]:
         """Return the newest bus entry recorded in each shard that has one.
@@ -148,7 +161,8 @@ class PostgresLog:
 
     async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:
         """See `EventLog.save_snapshot`."""
-        await self._fetch("save_snapshot", stream, stream_seq, state, digest, self._kind.shape)
+        stored = self._secrecy.hide_state(state) if self._kind is LOTS else state
+        await self._fetch("save_snapshot", stream, stream_seq, stored, digest, self._kind.shape)
 
     async def alive(self, owner: str, at_us: InstantUs) -> None:
         """See `EventLog.alive`."""
@@ -158,14 +172,14 @@ class PostgresLog:
         snapshots = {row["stream"]: row for row in await self._fetch("snapshots", streams, self._kind.shape)}
         tails: dict[str, list[Record]] = {stream: [] for stream in streams}
         for row in await self._fetch("tails", streams, self._kind.shape):
-            tails[row["stream"]].append(record_of(row))
+            tails[row["stream"]].append(self._secrecy.show(record_of(row)))
         answered: dict[str, dict[bytes, int]] = {stream: {} for stream in streams}
         for row in await self._fetch("commands", streams) if commands else ():
             answered[row["stream"]][row["command_id"]] = row["stream_seq"]
         return [
             Stored(
                 stream,
-                snapshots[stream]["state"] if stream in snapshots else None,
+                self._secrecy.show_state(snapshots[stream]["state"]) if stream in snapshots else None,
                 snapshots[stream]["digest"] if stream in snapshots else None,
                 tails[stream],
                 answered[stream],

@@ -8,6 +8,7 @@ import asyncpg
 
 from engine.journal.postgres import QUERIES, record_of
 from engine.journal.records import Record, lot_stream
+from engine.journal.secrecy import CLEAR, Secrecy
 from engine.journal.streams import KINDS
 from engine.values import LotId
 
@@ -18,35 +19,44 @@ CHAIN_MAX = 1_000_000
 class Reader:
     """Read-only questions to the journal through a pool."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, secrecy: Secrecy = CLEAR) -> None:
         self._pool = pool
+        self._secrecy = secrecy
+
+    def record(self, row: asyncpg.Record) -> Record:
+        """Return a whole stored row as it was said.
+
+        Raises:
+            LogHidden: it is hidden, and this reader has no key.
+        """
+        return self._secrecy.show(record_of(row))
 
     async def lot_events(self, lot_id: LotId, after_seq: int = 0, limit: int = PAGE_MAX) -> list[Record]:
         """Return a page of a lot's records after `after_seq`, oldest first, at most `PAGE_MAX`."""
         rows = await self._pool.fetch(QUERIES["read_stream"], lot_stream(lot_id), after_seq, min(limit, PAGE_MAX))
-        return [record_of(row) for row in rows]
+        return [self.record(row) for row in rows]
 
     async def lot_tail(self, lot_id: LotId, limit: int) -> list[Record]:
         """Return the newest records of a lot, oldest of them first."""
         rows = await self._pool.fetch(QUERIES["read_stream_tail"], lot_stream(lot_id), min(limit, PAGE_MAX))
-        return [record_of(row) for row in reversed(rows)]
+        return [self.record(row) for row in reversed(rows)]
 
     async def lot_of_types(self, lot_id: LotId, types: Sequence[str], limit: int) -> list[Record]:
         """Return the first `limit` records of these types in a lot's log, oldest first."""
         rows = await self._pool.fetch(
             QUERIES["read_stream_types"], lot_stream(lot_id), list(types), min(limit, PAGE_MAX)
         )
-        return [record_of(row) for row in rows]
+        return [self.record(row) for row in rows]
 
     async def lot_event(self, lot_id: LotId, seq: int) -> Record | None:
         """Return one record of a lot, None if there is none."""
         row = await self._pool.fetchrow(QUERIES["read_one"], lot_stream(lot_id), seq)
-        return None if row is None else record_of(row)
+        return None if row is None else self.record(row)
 
     async def find_command(self, lot_id: LotId, command_id: bytes) -> Record | None:
         """Return the record of a command on a lot, None if it is not in the log."""
         row = await self._pool.fetchrow(QUERIES["find_command"], lot_stream(lot_id), command_id)
-        return None if row is None else record_of(row)
+        return None if row is None else self.record(row)
 
     async def lot_contents(self, lot_id: LotId) -> list[bytes]:
         """Return the content digests of a lot's events in order: its public chain."""
@@ -56,12 +66,12 @@ class Reader:
     async def commands_of(self, actor: str, before_us: int, limit: int, stream: str = "") -> list[Record]:
         """Return what a party did, newest first, before an instant; with `stream` only there and in its group (`stream.N`)."""
         rows = await self._pool.fetch(QUERIES["commands_of_actor"], actor, before_us, min(limit, PAGE_MAX), stream)
-        return [record_of(row) for row in rows]
+        return [self.record(row) for row in rows]
 
     async def shard_page(self, shard: int, after_seq: int, limit: int = PAGE_MAX) -> list[Record]:
         """Return a page of a shard, oldest first."""
         rows = await self._pool.fetch(QUERIES["read_shard"], shard, after_seq, min(limit, PAGE_MAX))
-        return [record_of(row) for row in rows]
+        return [self.record(row) for row in rows]
 
     async def shard_heads(self) -> list[tuple[int, int, bytes]]:
         """Return (shard, seq, digest) of the newest record of every shard."""
@@ -72,5 +82,5 @@ class Reader:
         last, shapes = "", [kind.shape for kind in KINDS]
         while rows := await self._pool.fetch(QUERIES["all_snapshots"], last, shapes, PAGE_MAX):
             for row in rows:
-                yield row["stream"], row["stream_seq"], row["state"], row["digest"]
+                yield row["stream"], row["stream_seq"], self._secrecy.show_state(row["state"]), row["digest"]
             last = rows[-1]["stream"]

@@ -36,6 +36,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
 
     dsn: str
     limits: WriterLimits = WriterLimits()
+    log_key: bytes | None = None
+    """Hides lots in the database (ADR 0018); None writes them in clear."""
     stall_us: int = 2_000_000
     """A process that stood still this long was down: the time is given back, or sessions are interrupted."""
 
@@ -62,6 +64,7 @@ class Engine:
             owner=self.owner,
             clock=self.clock,
             limits=settings.limits,
+            log_key=settings.log_key,
             look=self._look_for_stall,
             on_commit=on_commit,
             publish=publish,

@@ -13,6 +13,7 @@ from engine.evidence.receipts import Receipt
 from engine.journal.codec import encode_state
 from engine.journal.postgres import PostgresLog
 from engine.journal.records import Record
+from engine.journal.secrecy import CLEAR, Secrecy, Vault
 from engine.runtime.book import rebuild
 from engine.runtime.clock import SteadyClock
 from engine.runtime.rulebook import C, E, Rulebook, S
@@ -41,6 +42,12 @@ class Process:
     """Takes the records of each commit, for those who follow the log in other processes."""
     tap: Callable[[Envelope[Any]], None] | None = None
     """Sees each command before it is submitted, for tracing; None: nobody looks."""
+    log_key: bytes | None = None
+    """Hides what is secret in the database; None leaves it in clear."""
+
+    def secrecy(self) -> Secrecy:
+        """Return what hides rows, for one connection."""
+        return CLEAR if self.log_key is None else Vault(self.log_key)
 
 
 class Lane(Generic[C, E, S]):
@@ -50,8 +57,8 @@ class Lane(Generic[C, E, S]):
         self.rules = rules
         self._process = process
         self._listeners: list[Listener[E, S]] = []
-        self._journal = PostgresLog(process.dsn, rules.kind)
-        self._side_journal = PostgresLog(process.dsn, rules.kind)
+        self._journal = PostgresLog(process.dsn, rules.kind, process.secrecy())
+        self._side_journal = PostgresLog(process.dsn, rules.kind, process.secrecy())
         self._side_lock = asyncio.Lock()
         self.writer = Writer(
             self._journal,

@@ -14,7 +14,6 @@ from msgspec import Struct
 from engine.canonical import canonical_bytes
 from engine.evidence.editions import Edition
 from engine.evidence.snapshots import Snapshot
-from engine.journal.postgres import record_of
 from engine.journal.queries import load_queries
 from engine.journal.records import Record
 from engine.rules.publicity.state import NoticeState
@@ -120,7 +119,7 @@ async def records_of(services: Services, head: Head) -> AsyncIterator[list[Recor
         rows = await services.pool.fetch(QUERIES["stream_page"], head.stream, after, head.seq, PAGE)
         if not rows:
             return
-        yield [record_of(row) for row in rows]
+        yield [services.reader.record(row) for row in rows]
         after = rows[-1]["stream_seq"]
 
 

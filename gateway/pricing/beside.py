@@ -36,6 +36,7 @@ async def pricing_beside(config: Config, pricing: Pricing) -> AsyncIterator[None
     environment = {
         "ORTOO_DATABASE_URL": pricing.dsn,
         "ORTOO_DATA_DIR": str(config.data_dir),
+        "ORTOO_LOG_KEY_FILE": str(config.log_key_path),
         "ORTOO_LOG_FORMAT": config.log_format,
         "ORTOO_LOG_LEVEL": config.log_level,
     }

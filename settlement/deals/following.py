@@ -17,6 +17,7 @@ from msgspec import Struct
 from engine.journal.codec import decode_event
 from engine.journal.follower import BEHIND, Follower, Page
 from engine.journal.queries import load_queries
+from engine.journal.secrecy import CLEAR, Secrecy
 from engine.journal.streams import LISTINGS, LOTS, NOTICES
 from engine.rules.auction.events import LotSold
 from engine.rules.auction.formats.events import LotAllocated
@@ -54,8 +55,9 @@ class Meaning(Struct, frozen=True):
 class DealFollowing:
     """The consumer. A further way of sale: a branch of `_meaning`, its events in `DECISIVE` and in the journal's statement `outcomes`."""
 
-    def __init__(self, pool: asyncpg.Pool, deals: Deals) -> None:
+    def __init__(self, pool: asyncpg.Pool, deals: Deals, secrecy: Secrecy = CLEAR) -> None:
         self._pool = pool
+        self._secrecy = secrecy
         self._deals = deals
         self._follower = Follower(pool, CONSUMER, ALL_SHARDS, self._meanings, self._write, Page.OUTCOMES)
         self._wake = asyncio.Event()
@@ -104,7 +106,7 @@ class DealFollowing:
             case LotSold() | LotAllocated():
                 first = await self._pool.fetchrow(QUERIES["stream_until"], place.stream, 0, 1, 1)
                 assert first is not None, "a stream begins with its first event"
-                published = decode_event(first["type"], first["version"], first["body"])
+                published = decode_event(first["type"], first["version"], self._secrecy.show_body(first["body"]))
                 assert isinstance(published, Published), "a lot begins with its publication"
                 lot_id = LOTS.subject(place.stream)
                 struck_now = deals_of_lot(lot_id, place, published, event, self._deals.conditions())

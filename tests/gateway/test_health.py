@@ -18,6 +18,7 @@ import pytest
 import websockets
 
 from engine.evidence.receipts import public_key_text
+from engine.journal.secrecy import LogKeyUnusable
 from gateway.accounts.model import Role
 from gateway.cli import main
 from gateway.config import read_config, variable_of
@@ -194,6 +195,15 @@ async def test_the_process_says_where_it_listens_and_drains_when_told(fresh_data
         assert events[-1] == "stopped"
 
 
+async def test_a_market_with_another_key_of_the_log_does_not_start(fresh_database: str, tmp_path: Path):
+    """It could read no lot; a new key is never taken in the place of the right one."""
+    async with running(market_config(fresh_database, tmp_path / "one")):
+        pass
+    with pytest.raises(LogKeyUnusable, match=r"restore log\.key"):
+        async with running(market_config(fresh_database, tmp_path / "two")):
+            pass
+
+
 async def test_a_second_engine_on_the_same_log_ends_the_first(fresh_database: str, tmp_path: Path):
     """What the first had not committed is not in the log, and it says so instead of serving on."""
     fenced = asyncio.Event()
@@ -203,7 +213,8 @@ async def test_a_second_engine_on_the_same_log_ends_the_first(fresh_database: st
     ):
         town = Town(first, http)
         bidder, lot = await town.person(Role.BIDDER), await town.lot()
-        async with running(market_config(fresh_database, tmp_path / "two")) as second:
+        log_key = first.config.log_key_path  # the same on every machine
+        async with running(market_config(fresh_database, tmp_path / "two", log_key_file=log_key)) as second:
             status, answer = await bidder.post(f"/api/v1/lots/{lot}/admission", wish())
             assert (status, answer["retry"]) == (504, "same_id")
             async with asyncio.timeout(60):

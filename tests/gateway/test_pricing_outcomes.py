@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+from engine.journal.secrecy import Vault, read_log_key
 from engine.rules.auction import terms as t
 from engine.rules.auction.state import Phase
 from engine.values import Amount, DurationUs, InstantUs, LotId
@@ -45,9 +46,10 @@ async def test_a_sold_lot_and_an_unsold_one_are_learnt_once_with_what_was_paid_a
     desk = PricingDesk(market.pricing.store, lambda: market.now_us)
     await desk.open()
     try:
-        feed = OutcomeFeed(market.pool, desk)
+        vault = Vault(read_log_key(market.config.log_key_path))
+        feed = OutcomeFeed(market.pool, desk, vault)
         await feed.run()
-        await OutcomeFeed(market.pool, desk).run()
+        await OutcomeFeed(market.pool, desk, vault).run()
     finally:
         desk.close()
     found = {one.ref.split("#")[0]: one.observation async for one in market.pricing.store.observations(0, 100)}

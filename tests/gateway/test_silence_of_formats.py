@@ -13,9 +13,17 @@ import logging
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
 import pytest
 from websockets.asyncio.client import connect
 
+from engine.evidence.verification import verify_log
+from engine.journal.postgres import PostgresLog
+from engine.journal.secrecy import Vault, read_log_key
+from engine.journal.streams import LOTS
+from engine.runtime.book import rebuild
+from engine.runtime.rulebook import LOT_RULES
+from engine.values import LotId
 from gateway.accounts.model import Role
 from tests.gateway.conftest import Person, Town, wish
 from tests.gateway.test_formats_api import MINUTE_US, Round
@@ -167,7 +175,7 @@ def find_none(text: str, secrets: list[str], where: str) -> None:
 
 
 async def database_text(town: Town) -> str:
-    """Return every row of every table, as a plain reader of the database sees it."""
+    """Return every row of every table: what a back-up holds, and whoever may read everything."""
     pool = town.services.pool
     tables = await pool.fetch(
         "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname NOT IN "
@@ -175,6 +183,27 @@ async def database_text(town: Town) -> str:
     )
     texts = [row[0] for table in tables for row in await pool.fetch(f"SELECT t::text FROM {table['name']} t")]
     assert any("lot.envelope_taken" in text for text in texts), "the log was read"
+    return "\n".join(texts)
+
+
+async def plain_reader_text(town: Town) -> str:
+    """Return everything that the role `ortoo_reader` may read, column by column."""
+    texts = []
+    async with town.services.pool.acquire() as connection, connection.transaction(readonly=True):
+        await connection.execute("SET LOCAL ROLE ortoo_reader")
+        columns = await connection.fetch(
+            "SELECT c.oid::regclass::text AS name, string_agg(quote_ident(a.attname), ', ' ORDER BY attnum) AS readable"
+            " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
+            " AND has_column_privilege(c.oid, a.attnum, 'SELECT') GROUP BY c.oid"
+        )
+        for table in columns:
+            rows = await connection.fetch(f"SELECT ROW({table['readable']})::text FROM {table['name']}")
+            texts += [row[0] for row in rows]
+        assert {"event", "hall_lot"} <= {table["name"] for table in columns}
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch("SELECT body FROM event")
+    assert any("lot.bid_accepted" in text for text in texts), "the log was read"
     return "\n".join(texts)
 
 
@@ -210,4 +239,18 @@ async def test_nothing_secret_reaches_anybody_before_the_end(town: Town, caplog:
     metrics = await market.read(operator, "/metrics")
     outside = metrics + caplog.text
     find_none(outside, [*sealed, *maxima, *floors, *names_of_rich, *names_of_rival, *holder], "logs and metrics")
-    find_none(await database_text(town), sealed, "database")
+    find_none(await database_text(town), [*sealed, *maxima, *floors], "database")
+    everybody = [*names_of_rich, *names_of_rival, *holder]
+    find_none(await plain_reader_text(town), [*sealed, *maxima, *floors, *everybody], "plain reader")
+    # What lies there hidden was lost to nobody: the log alone, with its key, rebuilds the sessions, and verifies.
+    services, vault = town.services, Vault(read_log_key(town.services.config.log_key_path))
+    state = services.engine.state(LotId(market.ascending.lot))
+    assert state is not None and (state.leader_maximum, state.terms.reserve and state.terms.reserve.amount) == (
+        MAXIMUM + 100,
+        OPEN_RESERVE,
+    )
+    log = PostgresLog(services.pricing.dsn, LOTS, vault)
+    stored = await log.load(LOTS.stream(state.lot_id))
+    await log.close()
+    assert stored is not None and rebuild(LOT_RULES, stored).state == state
+    assert (await verify_log(services.reader.shard_page, services.reader.snapshots(), [])).clean

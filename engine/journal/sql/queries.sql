@@ -150,3 +150,9 @@ outcome AS (
 wanted AS (SELECT * FROM outcome UNION ALL (SELECT seq, false FROM page ORDER BY seq DESC LIMIT 1))
 SELECT e.seq, e.stream, e.stream_seq, e.type, e.version, e.at_us, e.digest, CASE WHEN w.told THEN e.body END AS body
 FROM wanted w JOIN event e ON e.shard = $1 AND e.seq = w.seq ORDER BY e.seq;
+
+-- name: claim_log_key
+INSERT INTO log_key (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING;
+
+-- name: log_key
+SELECT fingerprint FROM log_key;
