@@ -22,8 +22,8 @@ from engine.values import ListingId
 from gateway.accounts.model import Role
 from gateway.demo.bank import sandbox_bank
 from settlement.deposits.events import DepositState
-from settlement.verification import verify_money
 from tests.browser.conftest import LiveMarket, visitors
+from tests.browser.settling import FINAL_S, balances
 from tests.gateway.listed import register_verified, release_achievement
 from tests.time_travel import travel
 
@@ -31,7 +31,6 @@ pytestmark = pytest.mark.browser
 BUYERS = {"ulan": "6200000000000002001", "saran": "6200000000000002002", "temur": "6200000000000002003"}
 HOUR_US = 3_600_000_000
 DEPOSIT_FEN = 120_000_00
-FINAL_S = 60
 
 
 class Fairground:
@@ -206,11 +205,7 @@ class Fairground:
 
     def balances(self) -> dict[str, int]:
         """Return what stands on each account; the books balance, and the checker of the money finds nothing."""
-        totals = self.market.do(self.services.settling.ledger.trial_balance())
-        assert sum(one.balance_fen for one in totals) == 0
-        verdict = self.market.do(verify_money(self.services.pool))
-        assert not verdict.findings, verdict
-        return {one.account: one.balance_fen for one in totals if one.balance_fen}
+        return balances(self.market)
 
 
 @pytest.fixture
