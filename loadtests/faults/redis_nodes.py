@@ -29,8 +29,9 @@ GONE: Final = (OSError, redis.RedisError)
 class Node:
     """One server process. Nothing is written to disk: what it holds is a hint."""
 
-    def __init__(self, folder: Path, name: str, *, clustered: bool) -> None:
+    def __init__(self, folder: Path, name: str, *, clustered: bool, proxied: bool) -> None:
         self.name = name
+        self._proxied = proxied
         self.proxy = Proxy(("127.0.0.1", 0))
         self._folder = folder / name
         self._clustered = clustered
@@ -49,8 +50,9 @@ class Node:
         if not self._port:
             self._folder.mkdir(parents=True)
             self._port, self._bus_port = _free_port(), _free_port()
-            self.proxy.target = ("127.0.0.1", self._port)
-            await self.proxy.start()
+            if self._proxied:
+                self.proxy.target = ("127.0.0.1", self._port)
+                await self.proxy.start()
         options = [
             "--port",
             self._port,
@@ -66,7 +68,7 @@ class Node:
         if self._clustered:
             options += ["--cluster-enabled", "yes", "--cluster-port", self._bus_port, "--cluster-require-full-coverage", "no",
                         "--cluster-node-timeout", NODE_TIMEOUT_MS, "--cluster-announce-ip", "127.0.0.1",
-                        "--cluster-announce-port", self.proxy.port, "--cluster-announce-bus-port", self._bus_port]  # fmt: skip
+                        "--cluster-announce-port", self.address_port, "--cluster-announce-bus-port", self._bus_port]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 str(get_binary_path()), *map(str, options), stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
@@ -112,6 +114,11 @@ class Node:
         return self._bus_port
 
     @property
+    def address_port(self) -> int:
+        """Where clients reach it."""
+        return self.proxy.port if self._proxied else self._port
+
+    @property
     def port(self) -> int:
         """Where it listens itself."""
         return self._port
@@ -126,16 +133,17 @@ class Node:
 class RedisNodes:
     """One node, or three masters and a replica of the first that share the slots."""
 
-    def __init__(self, folder: Path, *, clustered: bool) -> None:
+    def __init__(self, folder: Path, *, clustered: bool, proxied: bool = True) -> None:
         self.clustered = clustered
         self.nodes = [
-            Node(folder, f"redis-{number}", clustered=clustered) for number in range(MASTERS + 1 if clustered else 1)
+            Node(folder, f"redis-{number}", clustered=clustered, proxied=proxied)
+            for number in range(MASTERS + 1 if clustered else 1)
         ]
 
     @property
     def url(self) -> str:
-        """Value of ORTOO_REDIS_URL: the proxies' addresses."""
-        return f"redis://127.0.0.1:{self.nodes[0].proxy.port}/0"
+        """Value of ORTOO_REDIS_URL."""
+        return f"redis://127.0.0.1:{self.nodes[0].address_port}/0"
 
     async def start(self) -> None:
         """Start all nodes; a cluster takes work when this returns."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from loadtests.faults import breaking, scenarios
 from loadtests.faults.checking import KINDS
-from loadtests.faults.ground import Ground, ground
+from loadtests.faults.ground import STACKS, Ground, ground
 from loadtests.faults.running import Round, hold_round
 from loadtests.market import Market
 from loadtests.processes import ROOT
@@ -120,7 +120,7 @@ async def hold(plan: Plan, say: Callable[[str], None]) -> Outcome:
     chosen = [scenarios.BY_NAME[name] for name in plan.scenarios]
     with tempfile.TemporaryDirectory(prefix="ortoo-faults-") as name:
         folder = Path(name)
-        async with ground(plan.stack, folder) as here, Market.of(here.entrance) as market:
+        async with ground(STACKS[plan.stack], folder) as here, Market.of(here.entrance) as market:
             say(f"the stack {plan.stack} is up")
             bidders = await market.bidders(max(scenario.bidders for scenario in chosen))
             lines = []
