@@ -109,6 +109,33 @@ class Config(BaseModel):
     )
     batch_max: int = Field(1_000, ge=1, le=10_000, description="Commands decided for one commit.")
     change_interval_ms: int = Field(50, ge=5, le=5_000, description="A busy lot is shown this often, ms.")
+    fault_detector: bool = Field(
+        True, description="Sessions near their end are paused by themselves when the platform could not serve."
+    )
+    fault_silent_seconds: float = Field(
+        3.0, ge=0.5, le=600.0, description="Engine or database away for longer than this is a fault, s."
+    )
+    fault_lost_percent: int = Field(
+        60,
+        ge=10,
+        le=100,
+        description="Share of the accounts in the rooms, cut off within seconds, that is a fault, percent.",
+    )
+    fault_accounts_min: int = Field(
+        8, ge=2, le=100_000, description="Accounts in the rooms of this process below which a loss proves nothing."
+    )
+    fault_within_seconds: float = Field(
+        10.0, ge=1.0, le=120.0, description="Connections cut off within this time count together, s."
+    )
+    fault_hold_seconds: float = Field(
+        2.0, ge=0.5, le=60.0, description="How long they must stay away: who comes back at once lost nothing, s."
+    )
+    fault_near_end_seconds: float = Field(
+        60.0,
+        ge=0.0,
+        le=3_600.0,
+        description="Sessions this near their end are paused, too, if their closing window is shorter, s.",
+    )
     drain_seconds: float = Field(
         5.0, ge=0.0, le=60.0, description="Over how long at most live connections are sent away at shutdown."
     )

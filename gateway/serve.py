@@ -75,6 +75,7 @@ from gateway.listings.deposit_news import telling_of
 from gateway.listings.drafts import ListingDrafts
 from gateway.live import fast
 from gateway.live.counting import add_live_counts
+from gateway.live.detecting import Detector, thresholds_of
 from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
@@ -192,6 +193,8 @@ async def running(
         services = await _start_live(services, stack)
         await _start_site(services, listening, stack)
         keep_evidence(services, stack)
+        if config.fault_detector:
+            keep_at(stack, Detector(services, dsn, thresholds_of(config)).run)
         stack.push_async_callback(_drain, services)
         yield services
 

@@ -78,6 +78,10 @@ class Metrics:
         self.registrar_answers = Counter(
             "ortoo_registrar_answers", "Answers of an outside registrar by outcome.", ["outcome"], registry=registry
         )
+        self.faults = Counter(
+            "ortoo_faults", "Faults of the platform that the detector declared.", ["fault"], registry=registry
+        )
+        self.fault_pauses = Counter("ortoo_fault_pauses", "Sessions that the detector paused.", registry=registry)
         self.logins = Counter("ortoo_logins", "Logins by outcome.", ["outcome"], registry=registry)
         self.loop_lag_seconds = Histogram(
             "ortoo_event_loop_lag_seconds", "How late the event loop wakes up.", buckets=SECONDS, registry=registry

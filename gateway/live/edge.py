@@ -210,7 +210,7 @@ class LiveEdge:
         if session.ending:
             self.counts.closed[session.ending] = self.counts.closed.get(session.ending, 0) + 1
         self.hub.drop(session)
-        self.registry.remove(session)
+        self.registry.remove(session, self._now_us())
         session.outbox.clear()
 
     # Wishes.
@@ -306,7 +306,7 @@ class LiveEdge:
             self.hub.reconcile()
         if turn % SPOKES == 0:
             self.hub.forget_idle(now_us)
-            self.registry.forget_whole_budgets(now_us)
+            self.registry.forget_old(now_us)
 
     def _serve(self, session: RoomSession, now_us: int) -> None:
         settings = self.settings

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from gateway.errors import status_of
 from gateway.live.edge import LiveEdge
@@ -106,6 +106,7 @@ async def live(edge: LiveEdge, request: web.Request) -> web.StreamResponse:
     writer = asyncio.create_task(wire.write())
     try:
         await _read(edge, socket, wire)
+        wire.session.parted = socket.close_code not in (None, WSCloseCode.ABNORMAL_CLOSURE)
     finally:
         edge.closed(wire.session)
         writer.cancel()

@@ -100,6 +100,7 @@ class FastSocket(WSListener):
         elif kind == WSMsgType.PONG:
             self._edge.take_control(self._session)
         elif kind == WSMsgType.CLOSE:
+            self._session.parted = True
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
         else:

@@ -77,6 +77,7 @@ class RoomSession:
         "_settings",
         "_stands",
         "budget",
+        "counted",
         "early",
         "end_by_us",
         "ending",
@@ -88,6 +89,7 @@ class RoomSession:
         "on_output",
         "opened_us",
         "outbox",
+        "parted",
         "pinged",
         "queued",
         "slow_since_us",
@@ -124,6 +126,10 @@ class RoomSession:
         """Close code once the end is decided: nothing is taken any more, answers still go out."""
         self.end_by_us = 0
         self.gone = False
+        self.counted = False
+        """Stands among the connections of its account."""
+        self.parted = False
+        """The peer said goodbye: it left, it was not cut off."""
         self.queued = False
         """Stands in the edge's list of sessions to flush."""
         self.muted = False
