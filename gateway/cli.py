@@ -1,4 +1,4 @@
-"""The command line: `ortoo serve|demo|settlement|pricing|probe|replay|verify|admin`."""
+"""The command line: `ortoo serve|gateway|engine|demo|settlement|pricing|probe|replay|verify|admin`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _ELSEWHERE: Final = (
     "settlement",
     "registrar-keys",
     "reference-receiver",
+    "engine",
 )
 """Commands that read their own arguments."""
 
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "serve":
             return _serve()
+        if options.command == "gateway":
+            return _gateway()
         from gateway import admin_command
 
         return admin_command.run(options)
@@ -72,6 +75,10 @@ def _run_elsewhere(command: str, arguments: list[str]) -> int:
         from gateway.registrar.keys_command import main as registrar_keys
 
         return registrar_keys(arguments)
+    if command == "engine":
+        from gateway.machines.engine_command import main as engine
+
+        return engine(arguments)
     if command == "reference-receiver":
         from gateway.reference_receiver.command import main as reference_receiver
 
@@ -91,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "serve", help="run the market: pages, API, live rooms, engine; PostgreSQL too if none is configured"
     )
+    commands.add_parser(
+        "gateway", help="run one of several gateways: pages, API, live rooms; needs PostgreSQL and Redis"
+    )
+    commands.add_parser("engine", help="run one of several engines: decides and records; needs PostgreSQL and Redis")
     commands.add_parser("demo", help="open the market with demonstration lots and a live session")
     commands.add_parser("pricing", help="work quotes out beside the market; serve and demo start it themselves")
     commands.add_parser("settlement", help="run the money's workers as a process of their own")
@@ -108,16 +119,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve() -> int:
+def _gateway() -> int:
+    config = read_config()
+    if config.database_url is None or config.redis_url is None:
+        raise ConfigurationInvalid(
+            "ORTOO_DATABASE_URL, ORTOO_REDIS_URL: both must be set; one process is `ortoo serve`"
+        )
+    return _serve(over_redis=True)
+
+
+def _serve(*, over_redis: bool = False) -> int:
     from gateway.serve import CANNOT_RUN, serve
 
     config = read_config()
     try:
         asyncio.run(
-            serve(config, lambda line: print(line, flush=True), lambda line: print(line, file=sys.stderr, flush=True))
+            serve(
+                config,
+                lambda line: print(line, flush=True),
+                lambda line: print(line, file=sys.stderr, flush=True),
+                over_redis=over_redis,
+            )
         )
     except CANNOT_RUN as problem:
-        print(f"ortoo serve: {problem}", file=sys.stderr)
+        print(f"ortoo {'gateway' if over_redis else 'serve'}: {problem}", file=sys.stderr)
         return 1
     return 0
 

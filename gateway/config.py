@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -32,6 +32,9 @@ def _none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
+RedisUrl = Annotated[SecretStr, BeforeValidator(_none_if_empty)]
+
+
 class Config(BaseModel):
     """Everything that can be set, with bounds."""
 
@@ -40,6 +43,11 @@ class Config(BaseModel):
     data_dir: Path = Field(Path("var"), description="Directory of the embedded database and the signing key.")
     database_url: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = Field(
         None, description="PostgreSQL to use; empty starts the embedded one in the data directory."
+    )
+    redis_url: RedisUrl | None = Field(
+        None,
+        description="Redis between `ortoo gateway` and `ortoo engine`: `redis://host:6379/0`, `rediss://…` (TLS), `unix:///path`,"
+        " `redis+sentinel://host,host/name`, `redis+cluster://host:port,host:port`; a market of one process (`ortoo serve`) has none.",
     )
     postgres_bin_dir: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
         None, description="Directory of `postgres` and `initdb` for the embedded database; empty looks for them."
@@ -319,8 +327,45 @@ class Config(BaseModel):
         return self.log_key_file or self.data_dir / "log.key"
 
 
+class EngineConfig(BaseModel):
+    """What `ortoo engine` reads. A variable that the gateways read too means the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database_url: SecretStr = Field(description="PostgreSQL of the market.")
+    redis_url: SecretStr = Field(description="Redis between the gateways and the engines.")
+    calendar_dir: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        None, description="Directory of holiday tables, the same as the gateways'."
+    )
+    log_key_file: Path = Field(
+        Path("var/log.key"), description="Key that hides lots in the database, the same file as the gateways'."
+    )
+    tracing_url: str = Field(
+        "", pattern=r"^(https?://\S{1,200})?$", description="Where traces go, as for the gateways; empty: nowhere."
+    )
+    tracing_ratio: float = Field(0.01, ge=0.0, le=1.0, description="Which part of commands is traced.")
+    engine_host: str = Field("127.0.0.1", min_length=1, description="Address of health and metrics of this engine.")
+    engine_port: Port = Field(8090, description="Port of `/livez`, `/readyz` and `/metrics`; 0 takes a free one.")
+    inbox_max: int = Field(
+        20_000, ge=10, le=1_000_000, description="Commands waiting for a writer; one more is `busy`."
+    )
+    batch_max: int = Field(1_000, ge=1, le=10_000, description="Commands decided for one commit.")
+    log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="From which level lines are written."
+    )
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
 def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Config:
-    """Build the configuration from `ORTOO_*` variables.
+    """Build the configuration from `ORTOO_*` variables, see `read_model`."""
+    return read_model(Config, environment, **overrides)
+
+
+def read_model(model: type[M], environment: Mapping[str, str] = os.environ, **overrides: Any) -> M:
+    """Build a configuration from `ORTOO_*` variables.
 
     Args:
         environment: Where to look.
@@ -329,9 +374,9 @@ def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -
     Raises:
         ConfigurationInvalid: a value is out of bounds or not of its kind.
     """
-    given = {name: environment[variable_of(name)] for name in Config.model_fields if variable_of(name) in environment}
+    given = {name: environment[variable_of(name)] for name in model.model_fields if variable_of(name) in environment}
     try:
-        return Config.model_validate({**given, **overrides})
+        return model.model_validate({**given, **overrides})
     except ValidationError as error:
         problems = (f"{variable_of(str((*e['loc'], '')[0]))}: {e['msg']}" for e in error.errors(include_input=False))
         raise ConfigurationInvalid("; ".join(problems)) from None
@@ -339,7 +384,7 @@ def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the `ORTOO_*` variables that mean nothing: usually a typing error."""
-    known = {variable_of(name) for name in Config.model_fields}
+    known = {variable_of(name) for name in (*Config.model_fields, *EngineConfig.model_fields)}
     return sorted(n for n in environment if n.startswith(PREFIX) and n not in known and not n.startswith(OF_TOOLS))
 
 
@@ -350,26 +395,34 @@ def variable_of(field: str) -> str:
 
 def markdown() -> str:
     """Return docs/CONFIGURATION.md."""
-    rows = [
-        f"| `{variable_of(name)}` | {_default_text(field)} | {_bounds_text(field)} | {field.description} |"
-        for name, field in Config.model_fields.items()
-    ]
     return "\n".join(
         [
             "# Configuration",
             "",
             "Environment variables, read once at the start. This page is printed by `python -m gateway.config`.",
             "",
-            "| variable | default | bounds | meaning |",
-            "|---|---|---|---|",
-            *rows,
+            *_table(Config),
+            "",
+            "## Engines of several machines",
+            "",
+            "What `ortoo engine` reads (docs/OPERATING.md, several machines); everything else is the gateways'.",
+            "",
+            *_table(EngineConfig),
             "",
         ]
     )
 
 
+def _table(model: type[BaseModel]) -> list[str]:
+    rows = [
+        f"| `{variable_of(name)}` | {_default_text(field)} | {_bounds_text(field)} | {field.description} |"
+        for name, field in model.model_fields.items()
+    ]
+    return ["| variable | default | bounds | meaning |", "|---|---|---|---|", *rows]
+
+
 def _default_text(field: FieldInfo) -> str:
-    value = field.default
+    value = "must be set" if field.is_required() else field.default
     if value is None or value in ("", ()):
         return "–"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -10,7 +10,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,8 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
+from engine.bus.ports import MarketPort
+from engine.calendar import Calendar
 from engine.catalogue.achievements.confidentiality import Confidentiality
 from engine.catalogue.achievements.store import Achievements
 from engine.catalogue.attachments import Attachments
@@ -80,12 +82,13 @@ from gateway.live.edge import LiveEdge
 from gateway.live.limits import Rate
 from gateway.live.settings import LiveSettings
 from gateway.live.visitors import KnownCallers
+from gateway.machines.duties import Duties
 from gateway.notices.gauges import add_notice_gauges
 from gateway.notices.ladders import Ladders
 from gateway.notices.objectors import Objectors
 from gateway.notices.telling import Telling as NoticeTelling
 from gateway.pricing.beside import Pricing, pricing_beside
-from gateway.probing.child import probing
+from gateway.probing.child import probe_for_ever
 from gateway.registrations.gathering import Gathering
 from gateway.registrations.registering import (
     add_registration_gauges,
@@ -96,7 +99,7 @@ from gateway.registrations.registering import (
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
-from gateway.tracing.switch import TracingMissing, hooks
+from gateway.tracing.switch import Hooks, TracingMissing, hooks
 from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts, sweep_objectors
 from pricing.client import PricingClient
 from pricing.store import PRICING_MIGRATIONS, PricingStore
@@ -136,13 +139,20 @@ CANNOT_RUN: Final = (
 """Why a market does not start or ends by itself; the text says what to do."""
 
 
-async def serve(config: Config, announce: Report = lambda line: None, report: Report = lambda line: None) -> None:
+async def serve(
+    config: Config,
+    announce: Report = lambda line: None,
+    report: Report = lambda line: None,
+    *,
+    over_redis: bool = False,
+) -> None:
     """Run the market until SIGTERM or SIGINT; a second signal ends it at once.
 
     Args:
         config: What was configured.
         announce: Called with one line of JSON, the ports in use, when everything is ready.
         report: Called with progress in plain words.
+        over_redis: This is one of any number of gateways; the engines are other processes (`ortoo engine`).
 
     Raises:
         FencedOut: another process took over the engine.
@@ -155,10 +165,9 @@ async def serve(config: Config, announce: Report = lambda line: None, report: Re
     if config.host not in LOOPBACK and not config.secure_cookies:
         log.warning("cookies_without_https", extra={"host": config.host})
     stopping = asyncio.Event()
-    _stop_on_signals(stopping)
+    stop_on_signals(stopping)
     async with (
-        running(config, report=report, on_fenced=stopping.set) as services,
-        probing(services.config),
+        running(config, report=report, on_fenced=stopping.set, over_redis=over_redis) as services,
         pricing_beside(services.config, services.pricing),
     ):
         calm_garbage_collector()
@@ -173,9 +182,15 @@ async def serve(config: Config, announce: Report = lambda line: None, report: Re
 
 @asynccontextmanager
 async def running(
-    config: Config, *, report: Report = lambda line: None, on_fenced: Callable[[], None] = lambda: None
+    config: Config,
+    *,
+    report: Report = lambda line: None,
+    on_fenced: Callable[[], None] = lambda: None,
+    over_redis: bool = False,
 ) -> AsyncIterator[Services]:
-    """Yield a running market; take it down in order afterwards: nothing new, live connections away, engine, database.
+    """Yield a running market (or a gateway of one, `over_redis`).
+
+    It is taken down in order afterwards: nothing new, live connections away, engine, database.
 
     Raises:
         CANNOT_RUN: one of these; the text says why.
@@ -185,16 +200,29 @@ async def running(
         stack.callback(listening.close)
         config = config.model_copy(update={"http_port": listening.getsockname()[1]})
         dsn = await open_database(config, report, stack)
-        await migrate(
-            dsn,
-            [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *_own_migrations(), SETTLEMENT_MIGRATIONS, PRICING_MIGRATIONS],
-        )
-        services = await _start_parts(config, dsn, on_fenced, stack)
+        await migrate(dsn, all_migrations())
+        pool = await stack.enter_async_context(open_pool(config, dsn))
+        calendar, metrics = load_calendar(config.calendar_dir), Metrics()
+        traced = hooks(config.tracing_url, config.tracing_ratio, metrics.commit, stack.callback)
+        log_key = read_log_key(config.log_key_path)
+        await claim_key(pool, log_key)
+        base = _Base(config, dsn, pool, log_key, calendar, metrics, traced)
+        engine: MarketPort
+        if over_redis:
+            from gateway.machines.linking import link_to_engines  # a market of one process knows nothing of Redis
+
+            engine = link_to_engines(config, dsn, log_key, metrics)
+        else:
+            engine = _own_engine(base, on_fenced)
+        duties = Duties(stack, pool, engine.owner if over_redis else None)
+        services = await _start_parts(base, engine, duties, stack)
         services = await _start_live(services, stack)
         await _start_site(services, listening, stack)
-        keep_evidence(services, stack)
+        keep_evidence(services, duties, stack)
+        duties.keep(partial(probe_for_ever, services.config))
         if config.fault_detector:
-            keep_at(stack, Detector(services, dsn, thresholds_of(config)).run)
+            duties.keep(Detector(services, dsn, thresholds_of(config)).run)
+        duties.begin()
         stack.push_async_callback(_drain, services)
         yield services
 
@@ -224,23 +252,35 @@ def live_settings(config: Config) -> LiveSettings:
     )
 
 
-async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], stack: AsyncExitStack) -> Services:
-    key, log_key = signing_key(config.key_file), read_log_key(config.log_key_path)
-    calendar = load_calendar(config.calendar_dir)
-    pool = await stack.enter_async_context(open_pool(config, dsn))
-    await claim_key(pool, log_key)
-    metrics = Metrics()
-    traced = hooks(config.tracing_url, config.tracing_ratio, metrics.commit, stack.callback)
-    engine = Engine(
-        EngineSettings(
-            dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max), log_key=log_key
-        ),
+@dataclass(frozen=True)
+class _Base:
+    """What the parts stand on."""
+
+    config: Config
+    dsn: str
+    pool: asyncpg.Pool
+    log_key: bytes
+    calendar: Calendar
+    metrics: Metrics
+    traced: Hooks
+
+
+def _own_engine(base: _Base, on_fenced: Callable[[], None]) -> Engine:
+    config, calendar, traced = base.config, base.calendar, base.traced
+    limits = WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max)
+    return Engine(
+        EngineSettings(dsn=base.dsn, limits=limits, log_key=base.log_key),
         lambda: calendar,
         on_commit=traced.on_commit,
         publish=traced.publish,
         tap=traced.tap,
         on_fenced=on_fenced,
     )
+
+
+async def _start_parts(base: _Base, engine: MarketPort, duties: Duties, stack: AsyncExitStack) -> Services:
+    config, pool, calendar, metrics = base.config, base.pool, base.calendar, base.metrics
+    key = signing_key(config.key_file)
     identities = Identities(pool)
     await identities.start()
     passwords = Passwords(time_cost=config.password_time_cost, memory_kib=config.password_memory_kib)
@@ -263,7 +303,7 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     await listings.catch_up()
     await publicity.catch_up()
     await board.catch_up()
-    reader = Reader(pool, Vault(log_key))
+    reader = Reader(pool, Vault(base.log_key))
     live = _live_edge(config, engine, reader, identities)
     saved_searches = SavedSearches(pool, engine.clock.now_us)
     loaders = {Kind.ACHIEVEMENT: load_achievements, Kind.NEED: load_needs}
@@ -320,12 +360,12 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         statistics=Statistics(pool),
         banking=build_banking(pool, config, settling, engine.clock.now_us),
         typesetter=Typesetter(on_set=metrics.document),
-        pricing=Pricing(PricingClient(config.data_dir), PricingStore(pool), dsn),
+        pricing=Pricing(PricingClient(config.data_dir), PricingStore(pool), base.dsn),
         signing_key=key,
         metrics=metrics,
         request_budgets=Budgets(Rate.per_second(config.requests_per_second, burst=config.requests_burst)),
         draining=asyncio.Event(),
-        traced=traced,
+        traced=base.traced,
     )
     _add_gauges(services)
     add_notice_gauges(services)
@@ -337,28 +377,31 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
     for work in (
         hall.follow,
         listings.follow,
-        hand_over.follow,
         publicity.follow,
-        partial(recount_for_ever, engine, calendar),
         board.lots.follow,
         board.listings.follow,
         board.notices.follow,
         partial(availability.follow, services),
         identities.follow,
         metrics.watch_loop,
+        search_feed.follow,
+        services.imports.follow,
+    ):
+        keep_at(stack, work)
+    for duty in (
+        hand_over.follow,
+        partial(recount_for_ever, engine, calendar),
         partial(sweep_accounts, accounts),
         partial(keep_checkpoints, services),
         partial(rescan_attachments, services.attachments),
-        search_feed.follow,
-        services.imports.follow,
         partial(expire_needs, services.needs),
     ):
-        keep_at(stack, work)
+        duties.keep(duty)
     news = NoticeTelling(pool, engine.notices.load, services.objectors, engine.clock.now_us)
     engine.notices.subscribe(news.notice)
-    keep_at(stack, news.follow)
-    keep_at(stack, partial(sweep_objectors, services.objectors))
-    keep_at(stack, partial(act_for_ever, services.banking))
+    duties.keep(news.follow)
+    duties.keep(partial(sweep_objectors, services.objectors))
+    duties.keep(partial(act_for_ever, services.banking))
     deposits = services.settling.deposits
     engine.listings.subscribe(services.settling.following.notice)
     engine.listings.subscribe(services.settling.deal_following.notice)
@@ -372,19 +415,19 @@ async def _start_parts(config: Config, dsn: str, on_fenced: Callable[[], None], 
         tell_listing=deal_telling_of(engine),
         draft=drafter_of(gathering, registering.contracts),
     )
-    keep_at(stack, working.run)
+    duties.keep(working.run)
     for follow in (services.statistics.following.run, services.credit.following.run, services.credit.run):
-        keep_at(stack, follow)
-    keep_at(stack, Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
+        duties.keep(follow)
+    duties.keep(Telling(pool, deposits, telling_of(engine, deposits), now_us=engine.clock.now_us).run)
     for work_of_money in (
         *settling_work(services.settling, here=config.settlement_here),
         *registering_work(registering, here=config.settlement_here),
     ):
-        keep_at(stack, work_of_money)
+        duties.keep(work_of_money)
     return services
 
 
-def _live_edge(config: Config, engine: Engine, reader: Reader, identities: Identities) -> LiveEdge:
+def _live_edge(config: Config, engine: MarketPort, reader: Reader, identities: Identities) -> LiveEdge:
     live = LiveEdge(engine, reader, KnownCallers(identities), live_settings(config), engine.clock.now_us)
     identities.subscribe_revocations(lambda revocation: live.revoke(revocation.subject))
     return live
@@ -437,11 +480,12 @@ def _add_gauges(services: Services) -> None:
     metrics.gauge("ortoo_database_pool_idle", "Idle connections of the pool.", lambda: services.pool.get_idle_size())
 
 
-def _own_migrations() -> list[Path]:
-    """Return the migrations of this package's stores: accounts first, the others refer to them."""
+def all_migrations() -> list[Path]:
+    """Return the migrations of all packages in the order they are applied: of this one accounts first, the others refer to them."""
     here = Path(__file__).parent
     others = sorted(path for path in here.glob("*/sql/migrations") if path != ACCOUNT_MIGRATIONS)
-    return [ACCOUNT_MIGRATIONS, *others]
+    own = [ACCOUNT_MIGRATIONS, *others]
+    return [JOURNAL_MIGRATIONS, CATALOGUE_MIGRATIONS, *own, SETTLEMENT_MIGRATIONS, PRICING_MIGRATIONS]
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -457,7 +501,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _stop_on_signals(stopping: asyncio.Event) -> None:
+def stop_on_signals(stopping: asyncio.Event) -> None:
     """The first signal asks for an orderly end, the second one ends the process."""
 
     def on_signal() -> None:

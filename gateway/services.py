@@ -9,6 +9,7 @@ import asyncpg
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from engine.bus.ports import MarketPort
 from engine.calendar import Calendar
 from engine.catalogue.achievements.confidentiality import Confidentiality
 from engine.catalogue.achievements.store import Achievements
@@ -28,7 +29,6 @@ from engine.catalogue.search.notices import Notices
 from engine.catalogue.search.saved import SavedSearches
 from engine.catalogue.search.searching import Search
 from engine.journal.reader import Reader
-from engine.runtime.engine import Engine
 from engine.typesetting.typesetter import Typesetter
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.admissions import Admissions
@@ -59,7 +59,7 @@ class Services:
 
     config: Config
     pool: asyncpg.Pool
-    engine: Engine
+    engine: MarketPort
     reader: Reader
     hall: Hall
     listings: ListingIndex

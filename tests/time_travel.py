@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from engine.bus.ports import MarketPort
 from engine.runtime.engine import Engine
 from engine.values import InstantUs
 
 
-async def travel(engine: Engine, to_us: int) -> None:
+async def travel(engine: MarketPort, to_us: int) -> None:
     """Put the market's clock forward to an instant, from one deadline to the next, as if somebody had served all the while."""
+    assert isinstance(engine, Engine), "its clock is in this process"
     assert to_us >= engine.clock.now_us(), "time goes one way"
     while (due_us := _next_due(engine)) is not None and due_us <= to_us:
         _put_forward(engine, due_us)

@@ -63,6 +63,15 @@ def receipt_of(record: Record) -> Receipt:
     return recorded(kind.subject(record.stream), record, decode_event(record.type, record.version, record.body))
 
 
+def receipt_on_record(
+    record: Record, subject_id: SubjectId, command_id: bytes | None, request_digest: bytes | None, actor: str
+) -> Receipt:
+    """Return the recorded answer to whoever sends a command with this id, or a refusal if the id was used for something else."""
+    if record.request_digest != request_digest or record.actor != actor:
+        return refused(subject_id, command_id, Reject.COMMAND_ID_REUSED)
+    return receipt_of(record)
+
+
 def recorded(
     subject_id: SubjectId, record: Record, event: Event | ListingEvent | NoticeEvent | RoundRecorded
 ) -> Receipt:

@@ -74,6 +74,11 @@ def request_digest(command: msgspec.Struct) -> bytes:
     return sha256(type(command).__name__.encode() + b"\n" + _canonical(command)).digest()
 
 
+def command_bytes(command: msgspec.Struct) -> bytes:
+    """Return the canonical bytes of a command, as it travels between processes."""
+    return _canonical(command)
+
+
 def _canonical(value: msgspec.Struct) -> bytes:
     """Return the canonical bytes of a struct by an encoder made once per class."""
     encode = _ENCODERS.get(type(value))

@@ -149,7 +149,7 @@ class PostgresLog:
         Raises:
             JournalUnavailable: the log cannot be read now.
         """
-        return [record_of(row) for row in await self._fetch("read_shard", shard, seq, limit)]
+        return [self._secrecy.show(record_of(row)) for row in await self._fetch("read_shard", shard, seq, limit)]
 
     async def barrier(self) -> None:
         """Wait until everything committed so far is replicated as a commit would be.

@@ -11,8 +11,9 @@ from typing import Generic
 
 from engine.bus.local import Change, Envelope
 from engine.evidence.receipts import Receipt, recorded, refused
-from engine.journal.codec import decode_event, decode_state, encode_event
-from engine.journal.digests import chain_digest, content_of, first_digest
+from engine.journal.codec import encode_event
+from engine.journal.digests import first_digest
+from engine.journal.folding import CorruptLog, fold
 from engine.journal.log import Stored, Taken
 from engine.journal.records import Record
 from engine.journal.sealing import SALT_LENGTH, seal
@@ -27,10 +28,6 @@ from engine.values import InstantUs, SubjectId
 SALTS_AT_ONCE = 64
 SAME_DEADLINE_MAX = 16
 """Events that one deadline may cause while it stays where it is; a session that closes, opens and ends in one instant needs three."""
-
-
-class CorruptLog(Exception):
-    """A stored record does not fit its digest, its place or its state: somebody changed history, or there is a bug."""
 
 
 class Stuck(Exception):
@@ -58,17 +55,8 @@ def rebuild(rules: Rulebook[C, E, S], stored: Stored) -> Live[S]:
     Raises:
         CorruptLog: a record does not fit.
     """
-    subject_id = rules.kind.subject(stored.stream)
-    state: S | None = None if stored.snapshot is None else decode_state(rules.kind.state, stored.snapshot)  # type: ignore[assignment]
-    chain = stored.snapshot_digest or first_digest(stored.stream)
-    for record in stored.records:
-        expected_seq = 1 if state is None else state.seq + 1
-        content = content_of(record)
-        chain = chain_digest(chain, content)
-        if record.stream_seq != expected_seq or content != record.content or chain != record.digest:
-            raise CorruptLog(f"{stored.stream} event {record.stream_seq}")
-        state = rules.evolve(state, subject_id, decode_event(record.type, record.version, record.body), record.at_us)
-    return Live(stored.stream, rules.kind.shard_of(subject_id), state, chain, stored.commands)
+    state, chain = fold(rules.kind, stored)
+    return Live(stored.stream, rules.kind.shard_of(rules.kind.subject(stored.stream)), state, chain, stored.commands)
 
 
 class Batch(Generic[C, E, S]):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.bus.local import Envelope, LotEnvelope, LotListener
+from engine.bus.local import Envelope, LotEnvelope, LotListener, Shards
 from engine.calendar import Calendar
 from engine.evidence.receipts import Receipt
 from engine.journal.log import JournalUnavailable
@@ -27,6 +27,7 @@ from engine.values import LISTING_SHARDS, NOTICE_SHARDS, SHARDS, InstantUs, LotI
 
 BEAT_S: Final = 0.2
 ALIVE_EVERY_BEATS: Final = 5
+OWNED: Final = (*range(SHARDS), *LISTING_SHARDS, *NOTICE_SHARDS)
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Engine:
         self._last_beat_us = self.clock.now_us()
         self._tasks: list[asyncio.Task[None]] = []
         self._first_serving = asyncio.Event()
+        self._shard_listeners: list[Shards] = []
         self.fenced = False
 
     async def start(self) -> None:
@@ -100,9 +102,13 @@ class Engine:
         if self.fenced:
             await self.stop()
             raise JournalUnavailable("another engine has taken over")
+        for listener in self._shard_listeners:
+            listener.gained(OWNED)
 
     async def stop(self) -> None:
         """Answer what was taken, then let go."""
+        for listener in self._shard_listeners:
+            listener.lost(OWNED)
         for lane in self._lanes:
             lane.writer.stop()
         if self._tasks:
@@ -114,6 +120,10 @@ class Engine:
         self._tasks = []
         for lane in self._lanes:
             await lane.close()
+
+    def follow_shards(self, listener: Shards) -> None:
+        """Tell `listener` which shards are served here: whoever brings commands from outside starts and stops with it."""
+        self._shard_listeners.append(listener)
 
     @property
     def ready(self) -> bool:
@@ -134,6 +144,15 @@ class Engine:
         """Serve again after `hold`; nobody could bid since that instant."""
         for lane in self._lanes:
             lane.writer.resume(from_us, self.clock.now_us())
+
+    def submit_in(self, shard: int, envelope: Envelope[Any]) -> None:
+        """Take a command that came over the bus for one of our shards."""
+        lane = self.listings if shard in LISTING_SHARDS else self.notices if shard in NOTICE_SHARDS else self._lots
+        lane.submit(envelope)
+
+    def now_us(self) -> InstantUs:
+        """Return the time now on the engine's clock."""
+        return self.clock.now_us()
 
     def submit(self, envelope: LotEnvelope) -> None:
         """Take a command about a lot; `envelope.reply` is called exactly once, after the commit."""

@@ -15,9 +15,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine.bus.local import Change, LotChange
+from engine.bus.ports import MarketPort
 from engine.calendar import Calendar
 from engine.evidence.receipts import Outcome, Receipt
 from engine.journal.codec import request_digest
+from engine.journal.folding import CorruptLog
 from engine.journal.log import JournalUnavailable
 from engine.rules.auction.commands import AdmitBidder, Command, PublishLot, Subject
 from engine.rules.auction.state import LotState, Phase
@@ -25,8 +27,6 @@ from engine.rules.listing.commands import ListedSubject, ListingCommand, RecordS
 from engine.rules.listing.events import ListingEvent
 from engine.rules.listing.sessions import session_terms
 from engine.rules.listing.state import IntentPhase, ListingPhase, ListingState
-from engine.runtime.book import CorruptLog
-from engine.runtime.engine import Engine
 from engine.values import InstantUs, ListingId, LotId, group_of
 
 ACTOR: Final = "engine/hand-over"
@@ -53,7 +53,7 @@ class NotNow(Exception):
 class HandOver:
     """Brings sessions about for listings and results back to them; counts uncertain periods again."""
 
-    def __init__(self, engine: Engine, calendar: Calendar) -> None:
+    def __init__(self, engine: MarketPort, calendar: Calendar) -> None:
         self._engine = engine
         self._calendar = calendar
         self._dirty: set[ListingId] = set()

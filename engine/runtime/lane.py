@@ -11,18 +11,16 @@ from typing import Any, Final, Generic
 from engine.bus.local import Change, Envelope, Listener
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import encode_state
+from engine.journal.folding import fold_aside
 from engine.journal.postgres import PostgresLog
 from engine.journal.records import Record
 from engine.journal.secrecy import CLEAR, Secrecy, Vault
-from engine.runtime.book import rebuild
 from engine.runtime.clock import SteadyClock
 from engine.runtime.rulebook import C, E, Rulebook, S
 from engine.runtime.writer import Writer, WriterLimits
 from engine.values import InstantUs, SubjectId
 
 SNAPSHOTS_PER_BEAT: Final = 20
-REPLAY_AT_ONCE: Final = 2_000
-"""Events replayed without leaving the loop."""
 
 log = logging.getLogger(__name__)
 
@@ -128,10 +126,7 @@ class Lane(Generic[C, E, S]):
                 stored = await self._side_journal.load(self.rules.kind.stream(subject_id), commands=False)
             if stored is None:
                 return None
-            # A long history without a snapshot takes seconds to replay: the market goes on meanwhile.
-            long = len(stored.records) > REPLAY_AT_ONCE
-            live = await asyncio.to_thread(rebuild, self.rules, stored) if long else rebuild(self.rules, stored)
-            state = live.state
+            state = (await fold_aside(self.rules.kind, stored))[0]
         return state
 
     async def keep(self) -> None:

@@ -7,12 +7,12 @@ import logging
 import uuid
 from typing import Final
 
+from engine.bus.ports import MarketPort
 from engine.calendar import Calendar
 from engine.journal.codec import request_digest
 from engine.journal.log import JournalUnavailable
 from engine.rules.publicity.commands import RecountPeriod
 from engine.rules.publicity.state import NoticePhase
-from engine.runtime.engine import Engine
 
 ACTOR: Final = "engine/recounting"
 NAMESPACE: Final = uuid.UUID("6f5f0d5e-5a1c-5e0b-9a53-6f72746f6f32")
@@ -21,7 +21,7 @@ LOOK_ROUND_S: Final = 300.0
 log = logging.getLogger(__name__)
 
 
-async def recount_notices(engine: Engine, calendar: Calendar) -> int:
+async def recount_notices(engine: MarketPort, calendar: Calendar) -> int:
     """Count again whatever was counted by an older calendar and was not certain; return how many periods that concerned.
 
     Each command carries an id made from the notice and the calendar, so that doing it again changes nothing (P3).
@@ -44,7 +44,7 @@ async def recount_notices(engine: Engine, calendar: Calendar) -> int:
     return asked
 
 
-async def recount_for_ever(engine: Engine, calendar: Calendar) -> None:
+async def recount_for_ever(engine: MarketPort, calendar: Calendar) -> None:
     """Look round at the start and now and then."""
     while True:
         try:

@@ -17,11 +17,12 @@ from typing import Final, Generic
 from msgspec import Struct
 
 from engine.bus.local import Change, Envelope, Inbox
-from engine.evidence.receipts import Receipt, receipt_of, refused
+from engine.evidence.receipts import Receipt, receipt_on_record, refused
+from engine.journal.folding import CorruptLog
 from engine.journal.log import EventLog, Fenced, InDoubt, JournalUnavailable
 from engine.journal.records import Record
 from engine.rules.rejections import Reject
-from engine.runtime.book import Batch, Book, CorruptLog
+from engine.runtime.book import Batch, Book
 from engine.runtime.clock import Clock
 from engine.runtime.deadlines import Deadlines
 from engine.runtime.rulebook import C, E, Rulebook, S
@@ -418,10 +419,7 @@ class Writer(Generic[C, E, S]):
 
 
 def _receipt_for(envelope: Envelope[C], record: Record) -> Receipt:
-    """Return the recorded answer, or a refusal if the id was used for something else."""
-    if record.request_digest != envelope.request_digest or record.actor != envelope.actor:
-        return refused(envelope.subject_id, envelope.command_id, Reject.COMMAND_ID_REUSED)
-    return receipt_of(record)
+    return receipt_on_record(record, envelope.subject_id, envelope.command_id, envelope.request_digest, envelope.actor)
 
 
 def _answer(envelope: Envelope[C], receipt: Receipt) -> None:

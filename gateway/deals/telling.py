@@ -11,13 +11,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from engine.bus.ports import MarketPort
 from engine.evidence.receipts import Outcome, Receipt, public_key_text
 from engine.journal.codec import request_digest
 from engine.journal.streams import LISTINGS, NOTICES
 from engine.rules.listing.commands import RecordDefault, RecordSigning, Side
 from engine.rules.publicity.commands import RecordContract
 from engine.rules.rejections import Reject
-from engine.runtime.engine import Engine
 from settlement.deals.deal import DealSide, Way
 from settlement.deals.documents import SIGNED_TAG
 from settlement.deals.phases import Phase
@@ -30,7 +30,7 @@ _AGAIN: Final = frozenset({Reject.BUSY, Reject.IN_DOUBT, Reject.LOT_UNREADABLE})
 _SIDES: Final = {DealSide.SELLER: Side.SELLER, DealSide.BUYER: Side.BUYER}
 
 
-def deal_telling_of(engine: Engine) -> TellListing:
+def deal_telling_of(engine: MarketPort) -> TellListing:
     """Return what tells listings and notices about their deals."""
 
     async def tell(process: Process) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from engine.evidence.editions import Edition
+from engine.journal.folding import CorruptLog
 from engine.journal.log import JournalUnavailable
 from engine.journal.streams import LISTINGS, LOTS, NOTICES
 from engine.rules.auction.state import LotState
@@ -14,7 +15,6 @@ from engine.rules.listing.sessions import lot_of
 from engine.rules.listing.state import ListingState
 from engine.rules.publicity.state import NoticeState
 from engine.rules.rejections import Reject
-from engine.runtime.book import CorruptLog
 from engine.values import LotId, NoticeId, PartyId, group_of, is_lot_id, is_notice_id
 from gateway.accounts.model import UNREACHABLE, Caller, Role
 from gateway.errors import Code, Refused

@@ -8,16 +8,17 @@ from functools import partial
 from gateway.evidence.certificates import Certificates
 from gateway.evidence.files import make_for_ever
 from gateway.evidence.snapshots import SnapshotFollower
+from gateway.machines.duties import Duties
 from gateway.services import Services
 from gateway.working import keep_at
 
 
-def keep_evidence(services: Services, stack: AsyncExitStack) -> None:
+def keep_evidence(services: Services, duties: Duties, stack: AsyncExitStack) -> None:
     """Begin to keep pages and to make files; when the market's pages can be had."""
-    keep_at(stack, SnapshotFollower(services).run)
+    duties.keep(SnapshotFollower(services).run)
     keep_at(stack, partial(make_for_ever, services))
     certificates = Certificates(services)
     text = "Certificates whose paper could not be made yet."
     services.metrics.gauge("ortoo_certificates_unmade", text, lambda: certificates.unmade)
-    keep_at(stack, certificates.run)
-    keep_at(stack, certificates.make_for_ever)
+    duties.keep(certificates.run)
+    duties.keep(certificates.make_for_ever)

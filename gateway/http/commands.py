@@ -8,12 +8,12 @@ from typing import Final
 
 from engine.evidence.receipts import Outcome, Receipt, refused
 from engine.journal.codec import request_digest
+from engine.journal.folding import CorruptLog
 from engine.journal.log import JournalUnavailable
 from engine.rules.auction import commands as c
 from engine.rules.auction.formats import commands as fc
 from engine.rules.auction.state import LotState
 from engine.rules.rejections import Reject
-from engine.runtime.book import CorruptLog
 from engine.values import InstantUs, LotId, is_lot_id
 from gateway.accounts.model import UNREACHABLE, Caller
 from gateway.errors import Code, Refused

@@ -8,11 +8,11 @@ from typing import Final
 
 from engine.evidence.receipts import Receipt, refused
 from engine.journal.codec import request_digest
+from engine.journal.folding import CorruptLog
 from engine.journal.log import JournalUnavailable
 from engine.rules.listing import commands as c
 from engine.rules.listing.state import Intent, ListingState
 from engine.rules.rejections import Reject
-from engine.runtime.book import CorruptLog
 from engine.values import InstantUs, ListingId, is_listing_id
 from gateway.accounts.model import UNREACHABLE, Caller
 from gateway.errors import Code, Refused

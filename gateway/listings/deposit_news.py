@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.bus.ports import MarketPort
 from engine.evidence.receipts import Outcome
 from engine.journal.codec import request_digest
 from engine.journal.streams import LISTINGS
 from engine.rules.listing.commands import ConfirmDeposit
 from engine.rules.rejections import Reject
-from engine.runtime.engine import Engine
 from engine.values import InstantUs
 from settlement.deposits.deposits import Deposits
 from settlement.deposits.telling import News, Tell
@@ -19,7 +19,7 @@ HELD: Final = "held"
 _AGAIN: Final = frozenset({Reject.BUSY, Reject.IN_DOUBT, Reject.LOT_UNREADABLE})
 
 
-def telling_of(engine: Engine, deposits: Deposits) -> Tell:
+def telling_of(engine: MarketPort, deposits: Deposits) -> Tell:
     """Return what tells listings about their deposits.
 
     A deposit that its listing does not want any more (the buyer was too late, or the listing has ended) goes back: the money

@@ -8,11 +8,11 @@ from typing import Final
 
 from engine.evidence.receipts import Receipt, refused
 from engine.journal.codec import request_digest
+from engine.journal.folding import CorruptLog
 from engine.journal.log import JournalUnavailable
 from engine.rules.publicity import commands as c
 from engine.rules.publicity.state import NoticeState
 from engine.rules.rejections import Reject
-from engine.runtime.book import CorruptLog
 from engine.values import InstantUs, NoticeId, is_notice_id
 from gateway.accounts.model import UNREACHABLE, Caller
 from gateway.errors import Code, Refused

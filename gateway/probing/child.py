@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,3 +28,9 @@ async def probing(config: Config) -> AsyncIterator[None]:
     }
     async with kept_running(("probe", "--child"), environment):
         yield
+
+
+async def probe_for_ever(config: Config) -> None:
+    """Keep a prober running until this is cancelled, see `probing`."""
+    async with probing(config):
+        await asyncio.get_running_loop().create_future()

@@ -13,6 +13,7 @@ import pytest
 from engine.evidence.offline import check_against_chain, check_receipt
 from engine.rules.auction import terms as t
 from engine.rules.rejections import Reject
+from engine.runtime.engine import Engine
 from engine.values import Amount, DurationUs, InstantUs, LotId
 from gateway.accounts import audit
 from gateway.accounts.model import Role, Scope
@@ -223,7 +224,9 @@ async def test_asking_for_lots_that_are_not_there_leaves_nothing_in_memory(town:
         status, _ = await bidder.post(f"{LOTS}/ghost-{number}/bids", wish(amount="1"))
         assert status == 404
     assert [state.lot_id for state in town.services.engine.lots()] == []
-    assert not any(LotId(f"ghost-{n}") in town.services.engine._lots.writer._book for n in range(5))
+    engine = town.services.engine
+    assert isinstance(engine, Engine)
+    assert not any(LotId(f"ghost-{n}") in engine._lots.writer._book for n in range(5))
 
 
 async def test_the_record_is_read_in_pages_without_what_is_not_public(town: Town):

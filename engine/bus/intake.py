@@ -1,0 +1,476 @@
+"""The engine's end of the bus over Redis: reads the commands of the shards it owns, answers each, tells what was committed.
+
+Nothing here decides. What Redis loses costs an answer (the gateway then looks into the log) or a change (the gateway then reads the
+log), never a bid. While nobody can reach the market over Redis it is held: no end passes, and the time is given back (P5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from engine.bus import messages as m
+from engine.bus.local import Envelope
+from engine.bus.nodes import Servers, Session, opened
+from engine.bus.wire import CALL_S, Address, RedisGone, Wire
+from engine.bus.wire import Command as RedisCommand
+from engine.evidence.receipts import Receipt, refused
+from engine.journal.log import JournalUnavailable
+from engine.journal.postgres import PostgresLog
+from engine.journal.records import Record
+from engine.rules.rejections import Reject
+from engine.values import InstantUs
+
+BEAT_S: Final = 0.5
+LOOK_S: Final = 2.0
+"""How often streams are measured."""
+BLOCK_MS: Final = 100
+"""How long one read waits; a shard that was just taken over is read after this at most."""
+ENTRIES_A_READ: Final = 100
+ROOM: Final = 2_000
+"""Commands waiting for the writers above which nothing more is read: the rest waits in Redis, in order."""
+RECORDS_A_MESSAGE: Final = 500
+ANSWERS_A_MESSAGE: Final = 1_000
+MESSAGES_MAX: Final = 20_000
+"""Messages waiting to be published; more are dropped, and read from the log by whoever misses them."""
+STALE_S: Final = 30.0
+"""An entry that waited longer by Redis' own clock is refused: its bidder was told long ago that nothing is known of it."""
+UNREACHABLE_US: Final = 2_000_000
+"""The market is held after nobody could reach it for so long."""
+GATEWAY_S: Final = 1.5
+"""A gateway that was not heard for so long is not there."""
+AGAIN_S: Final = (0.05, 1.0)
+
+EntryId = tuple[int, int]
+log = logging.getLogger(__name__)
+
+
+class DecidingEngine(Protocol):
+    """What this end needs of the engine."""
+
+    @property
+    def ready(self) -> bool:
+        """Commands are taken now."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Commands in the inboxes."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """Name of this process."""
+        ...
+
+    def now_us(self) -> InstantUs:
+        """Return the time on the engine's clock."""
+        ...
+
+    def submit_in(self, shard: int, envelope: Envelope[Any]) -> None:
+        """Take a command for the lane that this shard belongs to."""
+        ...
+
+    def hold(self) -> None:
+        """Take nothing and let no deadline pass."""
+        ...
+
+    def resume(self, from_us: InstantUs) -> None:
+        """Serve again; nobody could bid since that instant."""
+        ...
+
+
+class IntakeCounts(Struct):
+    """What happened so far, and how it is; read by /metrics."""
+
+    commands: int = 0
+    unknown: int = 0
+    """Commands refused because this program does not know them."""
+    stale: int = 0
+    dropped: int = 0
+    """Messages not published because too many waited."""
+    sessions: int = 0
+    """Times that Redis was connected."""
+    depth: int = 0
+    """Entries in the streams of the owned shards."""
+
+
+class _Entry:
+    """An entry that was read, and how many of its commands have no answer yet."""
+
+    __slots__ = ("id", "open")
+
+    def __init__(self, entry_id: EntryId, commands: int) -> None:
+        self.id = entry_id
+        self.open = commands
+
+
+class _Owned:
+    """A shard of ours."""
+
+    __slots__ = ("committed", "cursor", "done", "entries", "epoch", "found", "seq", "shard", "trimmed")
+
+    def __init__(self, shard: int) -> None:
+        self.shard = shard
+        self.epoch = 0
+        self.seq = 0
+        self.committed: EntryId = (0, 0)
+        """Newest entry on record when it was gained."""
+        self.cursor: EntryId = (0, 0)
+        """Entries up to this one were read."""
+        self.found = False
+        """The cursor fits the stream as it is in Redis now."""
+        self.entries: deque[_Entry] = deque()
+        self.done: EntryId = (0, 0)
+        """Every entry up to this one is answered."""
+        self.trimmed: EntryId = (0, 0)
+
+
+class Intake:
+    """The end of the bus in one engine process. Is told which shards it owns, see `Shards`."""
+
+    def __init__(
+        self, servers: Servers, journal: PostgresLog, key: bytes | None = None, unreachable_us: int = UNREACHABLE_US
+    ) -> None:
+        self.counts = IntakeCounts()
+        self._servers = servers
+        self._journal = journal
+        self._cover = m.Cover(key)
+        self._unreachable_us = unreachable_us
+        self._session: Session | None = None
+        self._owned: dict[int, _Owned] = {}
+        self._wanted: set[int] = set()
+        """Gained, and not looked up in the log yet."""
+        self._gained = asyncio.Event()
+        self._more = asyncio.Event()
+        """Set, and replaced by another, when there are more shards to read."""
+        self._wake = asyncio.Event()
+        self._answers: dict[str, list[m.Answer]] = {}
+        self._messages: deque[tuple[str, RedisCommand]] = deque()
+        self._gateways: dict[str, float] = {}
+        self._redis_ahead_s: dict[Address, float] = {}
+        """Redis' wall clock ahead of this loop's clock."""
+
+    @property
+    def connected(self) -> bool:
+        """Redis is there."""
+        return self._session is not None
+
+    @property
+    def shards(self) -> int:
+        """Shards whose commands are read here."""
+        return len(self._owned)
+
+    @property
+    def gateways(self) -> int:
+        """Gateways that said lately that they are there."""
+        now_s = asyncio.get_running_loop().time()
+        return sum(1 for heard_s in self._gateways.values() if now_s - heard_s < GATEWAY_S)
+
+    # What the engine says.
+
+    def gained(self, shards: Sequence[int]) -> None:
+        """See `Shards.gained`: reading begins after the last entry on record."""
+        self._wanted.update(shard for shard in shards if shard in m.BUS_SHARDS)
+        self._gained.set()
+
+    def lost(self, shards: Sequence[int]) -> None:
+        """See `Shards.lost`: nothing more of these is taken in, from this moment on."""
+        for shard in shards:
+            self._wanted.discard(shard)
+            self._owned.pop(shard, None)
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Tell what was committed, after everybody who asked was answered."""
+        for shard, of_shard in m.by_shard(records).items():
+            owned = self._owned.get(shard)
+            if owned is not None:
+                owned.epoch, owned.seq = of_shard[-1].epoch, of_shard[-1].seq
+            if self._session is None or shard not in m.BUS_SHARDS:
+                continue
+            for start in range(0, len(of_shard), RECORDS_A_MESSAGE):
+                told = m.Told(tuple(of_shard[start : start + RECORDS_A_MESSAGE]))
+                self._say(shard, m.CHANGES.encode(told, self._cover))
+
+    def _say(self, shard: int, payload: bytes) -> None:
+        if len(self._messages) >= MESSAGES_MAX:
+            self.counts.dropped += 1
+            return
+        self._messages.append((m.shard_tag(shard), ("SPUBLISH", m.changes_channel(shard), payload)))
+        self._wake.set()
+
+    # Life.
+
+    async def run(self, engine: DecidingEngine) -> None:
+        """Serve for ever, over one session with Redis after another."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_up_gained())
+            tasks.create_task(self._watch_reach(engine))
+            pause_s = AGAIN_S[0]
+            while True:
+                began_s = asyncio.get_running_loop().time()
+                try:
+                    await self._serve_session(engine)
+                except* (RedisGone, OSError) as troubles:
+                    log.warning("redis_lost", extra={"why": str(troubles.exceptions[0])})
+                if asyncio.get_running_loop().time() - began_s > LOOK_S:
+                    pause_s = AGAIN_S[0]
+                await asyncio.sleep(pause_s * (0.5 + random.random() / 2))  # noqa: S311  # spreads the herd
+                pause_s = min(AGAIN_S[1], pause_s * 2)
+
+    async def _serve_session(self, engine: DecidingEngine) -> None:
+        async with opened(self._servers) as session:
+            for owned in self._owned.values():
+                owned.found = False
+            self.counts.sessions += 1
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    self._session = session
+                    tasks.create_task(session.watch())
+                    tasks.create_task(session.listen({m.GATEWAYS_CHANNEL: m.GATEWAYS_TAG}, self._heard, lambda: None))
+                    tasks.create_task(self._send(session))
+                    tasks.create_task(self._beat(engine))
+                    tasks.create_task(self._look(session))
+                    for tags in session.together(map(m.shard_tag, m.BUS_SHARDS)):
+                        tasks.create_task(self._read(session, [int(tag[1:]) for tag in tags], engine))
+            finally:
+                self._session = None
+                self._answers.clear()
+                self._messages.clear()
+
+    async def _look_up_gained(self) -> None:
+        """Find in the log where reading of a gained shard begins and where its log stands."""
+        while True:
+            await self._gained.wait()
+            self._gained.clear()
+            shards = sorted(self._wanted)
+            try:
+                positions = await self._journal.positions(shards)
+                entries = await self._journal.last_entries(shards)
+            except JournalUnavailable:
+                self._gained.set()
+                await asyncio.sleep(AGAIN_S[0])
+                continue
+            for shard in shards:
+                if shard not in self._wanted:
+                    continue  # lost meanwhile
+                self._wanted.discard(shard)
+                owned = _Owned(shard)
+                owned.epoch, owned.seq = positions.get(shard, (0, 0))
+                owned.committed = _read_id(entries[shard].encode()) if shard in entries else (0, 0)
+                # The entry itself is read once more: of several commands in it perhaps not all are on record.
+                owned.cursor = _before(owned.committed)
+                self._owned[shard] = owned
+            self._more.set()
+            self._more = asyncio.Event()
+
+    async def _watch_reach(self, engine: DecidingEngine) -> None:
+        """Hold the market while nobody can reach it, and give the time back afterwards."""
+        loop, reached_us, held = asyncio.get_running_loop(), engine.now_us(), False
+        while True:
+            session, now_s = self._session, loop.time()
+            reached = session is not None and now_s - session.heard_s < GATEWAY_S and self.gateways > 0
+            if reached and held:
+                log.warning("reached_again", extra={"from_us": reached_us})
+                engine.resume(reached_us)
+                held = False
+            if reached:
+                reached_us = engine.now_us()
+            elif not held and engine.now_us() - reached_us > self._unreachable_us:
+                log.error("unreachable", extra={"connected": session is not None, "gateways": self.gateways})
+                engine.hold()
+                held = True
+            await asyncio.sleep(0.1)
+
+    # Commands in.
+
+    async def _read(self, session: Session, shards: list[int], engine: DecidingEngine) -> None:
+        """Read what of these shards is ours: all of them with one command, over a connection of its own, because it blocks."""
+        node = session.node_of(m.shard_tag(shards[0]))
+        wire: Wire | None = None
+        try:
+            while True:
+                mine = {shard: owned for shard in shards if (owned := self._owned.get(shard)) is not None}
+                if not mine:
+                    await self._more.wait()
+                elif not engine.ready or engine.waiting >= ROOM:
+                    await asyncio.sleep(0.002 if engine.ready else 0.02)
+                else:
+                    wire = wire or await session.another(node)
+                    await self._read_once(wire, node, mine, engine)
+        finally:
+            if wire is not None:
+                wire.close()
+
+    async def _read_once(self, wire: Wire, node: Address, mine: dict[int, _Owned], engine: DecidingEngine) -> None:
+        await self._find_cursors(wire, [owned for owned in mine.values() if not owned.found])
+        keys = [m.commands_key(shard) for shard in mine]
+        cursors = [_write_id(owned.cursor) for owned in mine.values()]
+        read: RedisCommand = ("XREAD", "COUNT", ENTRIES_A_READ, "BLOCK", BLOCK_MS, "STREAMS", *keys, *cursors)
+        for key, entries in (await wire.call([read], BLOCK_MS / 1_000 + CALL_S))[0] or ():
+            owned = mine[m.shard_of_key(key)]
+            for entry_id, fields in entries:
+                if self._owned.get(owned.shard) is not owned:
+                    break  # lost while this was read
+                owned.cursor = _read_id(entry_id)
+                self._take(owned, entry_id.decode(), fields, node, engine)
+
+    async def _find_cursors(self, wire: Wire, unsure: list[_Owned]) -> None:
+        """A stream whose newest entry is older than what was read is another one: Redis was emptied. It is read from its beginning."""
+        if not unsure:
+            return
+        replies = await wire.call(
+            [("XREVRANGE", m.commands_key(owned.shard), "+", "-", "COUNT", 1) for owned in unsure]
+        )
+        for owned, newest in zip(unsure, replies, strict=True):
+            owned.found = True
+            if not newest or _read_id(newest[0][0]) < owned.cursor:
+                owned.cursor = owned.done = owned.trimmed = (0, 0)
+                owned.entries = deque()
+
+    def _take(self, owned: _Owned, entry_id: str, fields: list[bytes], node: Address, engine: DecidingEngine) -> None:
+        said = dict(zip(fields[::2], fields[1::2], strict=True))
+        try:
+            gateway, number, count = said[b"g"].decode(), int(said[b"n"]), int(said[b"c"])
+        except (KeyError, ValueError):
+            log.error("entry_unreadable", extra={"entry": entry_id})
+            self.counts.unknown += 1
+            return
+        entry = _Entry(owned.cursor, count)
+        owned.entries.append(entry)
+        self.counts.commands += count
+        try:
+            if self._is_stale(owned.cursor, node):
+                self.counts.stale += count
+                raise m.UnknownMessage("it waited too long")
+            commands = m.COMMANDS.decode(said.get(b"p", b""), self._cover)
+            if len(commands) != count:
+                raise m.UnknownMessage("another number of commands")
+        except m.UnknownMessage as problem:
+            self._refuse_entry(owned, entry, gateway, number, count, str(problem))
+            return
+        for place, found in enumerate(commands):
+            reply = partial(self._answered, owned, entry, gateway, number, place)
+            try:
+                command = m.command_of(owned.shard, found)
+            except m.UnknownMessage as problem:
+                log.warning("command_unknown", extra={"why": str(problem)})
+                self.counts.unknown += 1
+                reply(refused(found.subject_id, found.command_id, Reject.BUSY))
+                continue
+            arrived_us = None if found.arrived_at_us is None else InstantUs(found.arrived_at_us)
+            engine.submit_in(
+                owned.shard,
+                Envelope(
+                    found.subject_id, command, found.command_id, found.request_digest, found.actor, arrived_us, reply,
+                    entry_id=entry_id,
+                ),
+            )  # fmt: skip
+
+    def _refuse_entry(self, owned: _Owned, entry: _Entry, gateway: str, number: int, count: int, problem: str) -> None:
+        """Another program's words: the bidders may send them again, perhaps to an engine that knows them."""
+        log.warning("entry_refused", extra={"why": problem})
+        self.counts.unknown += count
+        for place in range(min(count, ANSWERS_A_MESSAGE)):
+            self._answered(owned, entry, gateway, number, place, refused("", None, Reject.BUSY))
+        entry.open = 0
+        self._finish(owned)
+
+    def _is_stale(self, entry_id: EntryId, node: Address) -> bool:
+        ahead_s = self._redis_ahead_s.get(node)
+        return ahead_s is not None and asyncio.get_running_loop().time() + ahead_s - entry_id[0] / 1_000 > STALE_S
+
+    def _answered(self, owned: _Owned, entry: _Entry, gateway: str, number: int, place: int, receipt: Receipt) -> None:
+        entry.open -= 1
+        if entry.open <= 0:
+            self._finish(owned)
+        if self._session is not None:
+            self._answers.setdefault(gateway, []).append(m.answer(number, place, receipt))
+            self._wake.set()
+
+    @staticmethod
+    def _finish(owned: _Owned) -> None:
+        while owned.entries and owned.entries[0].open <= 0:
+            owned.done = owned.entries.popleft().id
+
+    # Answers and changes out.
+
+    async def _send(self, session: Session) -> None:
+        """Publish what waits: answers first, all that came while the last was under way together."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            answers, self._answers = self._answers, {}
+            messages, self._messages = self._messages, deque()
+            commands: list[tuple[str, RedisCommand]] = []
+            for gateway, of_gateway in answers.items():
+                for start in range(0, len(of_gateway), ANSWERS_A_MESSAGE):
+                    payload = m.ANSWERS.encode(tuple(of_gateway[start : start + ANSWERS_A_MESSAGE]), self._cover)
+                    commands.append((m.gateway_tag(gateway), ("SPUBLISH", m.receipts_channel(gateway), payload)))
+            commands.extend(messages)
+            if commands:
+                await session.call(commands)
+
+    async def _beat(self, engine: DecidingEngine) -> None:
+        """Say twice a second what is owned and where it stands, and drop the entries that are answered."""
+        while True:
+            now_us = engine.now_us()
+            for owned in self._owned.values():
+                if owned.epoch:
+                    beat = m.Beat(owned.shard, engine.owner, owned.epoch, owned.seq, now_us)
+                    self._say(owned.shard, m.CHANGES.encode(beat, self._cover))
+                if owned.done > owned.trimmed:
+                    owned.trimmed = owned.done
+                    trim: RedisCommand = ("XTRIM", m.commands_key(owned.shard), "MINID", _write_id(_after(owned.done)))
+                    self._messages.append((m.shard_tag(owned.shard), trim))
+            await asyncio.sleep(BEAT_S)
+
+    async def _look(self, session: Session) -> None:
+        """Measure the streams, ask Redis for its time, and notice a stream that has begun anew."""
+        loop = asyncio.get_running_loop()
+        while True:
+            shards = list(self._owned.values())
+            lengths = await session.call([(m.shard_tag(o.shard), ("XLEN", m.commands_key(o.shard))) for o in shards])
+            self.counts.depth = sum(lengths)
+            for owned, length in zip(shards, lengths, strict=True):
+                if length:
+                    owned.found = False
+                tag = m.shard_tag(owned.shard)
+                node = session.node_of(tag)
+                if node not in self._redis_ahead_s or owned is shards[0]:
+                    (seconds, micros) = (await session.call([(tag, ("TIME",))]))[0]
+                    self._redis_ahead_s[node] = int(seconds) + int(micros) / 1e6 - loop.time()
+            now_s = loop.time()
+            self._gateways = {name: heard_s for name, heard_s in self._gateways.items() if now_s - heard_s < STALE_S}
+            await asyncio.sleep(LOOK_S)
+
+    def _heard(self, channel: bytes, payload: bytes) -> None:  # noqa: ARG002  # the only channel
+        self._gateways[payload[:64].decode("ascii", "replace")] = asyncio.get_running_loop().time()
+
+
+def _read_id(text: bytes) -> EntryId:
+    first, _, second = text.partition(b"-")
+    return int(first), int(second or 0)
+
+
+def _write_id(entry_id: EntryId) -> str:
+    return f"{entry_id[0]}-{entry_id[1]}"
+
+
+def _before(entry_id: EntryId) -> EntryId:
+    first, second = entry_id
+    if second:
+        return first, second - 1
+    return (first - 1, 2**64 - 1) if first else (0, 0)
+
+
+def _after(entry_id: EntryId) -> EntryId:
+    first, second = entry_id
+    return (first, second + 1) if second < 2**64 - 1 else (first + 1, 0)
