@@ -221,7 +221,7 @@ async def running(
         keep_evidence(services, duties, stack)
         duties.keep(partial(probe_for_ever, services.config))
         if config.fault_detector:
-            duties.keep(Detector(services, dsn, thresholds_of(config)).run)
+            keep_at(stack, Detector(services, dsn, thresholds_of(config)).run)
         duties.begin()
         stack.push_async_callback(_drain, services)
         yield services
