@@ -484,6 +484,7 @@ _PRICING: Final = (
     Door("POST", "/api/v1/pricing/quotes/{id}/decisions", PRICERS, Scope.DESK),
     Door("POST", "/api/v1/pricing/fairness", MEMBERS, Scope.DESK),
     Door("GET", "/api/v1/pricing/calibration", ANYONE, Scope.READ),
+    Door("GET", "/api/v1/pricing/index", ANYONE, Scope.READ),
     Door("GET", "/api/v1/pricing/models/{number}", ANYONE, Scope.READ),
     Door("GET", "/api/v1/surveillance/cases", STAFF, Scope.DESK),
     Door("POST", "/api/v1/surveillance/cases/{id}/verdicts", STAFF, Scope.DESK),

@@ -40,7 +40,7 @@ def belief_of(market: Market, wish: Wish, pooled: Pooled) -> Belief:
     """Return what is believed about bidders: a price is the second highest value, so the median value is taken out of it."""
     facts = wish.facts
     bidders = facts.bidders if facts.bidders is not None else market.demand.mean
-    sigma = min(max(market.spread.sigma, 0.2), 1.5)
+    sigma = market.sigma
     competing = min(max(round(bidders), 2), 10)
     mu = pooled.log_value - math.log(second_value_factor(sigma, competing))
     median = math.exp(pooled.log_value)

@@ -15,12 +15,14 @@ import msgspec
 
 from pricing.integrity.fairness import fairness
 from pricing.integrity.watching import suspicions
+from pricing.learning.conformal import credible_quantile
 from pricing.learning.promotion import Verdict, promoted
 from pricing.learning.scores import crps_normal, winkler
 from pricing.lognormal import NORMAL, Z_90, LogNormal
 from pricing.market import Market
 from pricing.observations import Observed
-from pricing.quotes import Origin, Quote, Wish, check_wish, quote_text, wish_text
+from pricing.priors.tables import Priors
+from pricing.quotes import Origin, Quote, Wish, WishInvalid, check_wish, quote_text, wish_text
 from pricing.store import Case, Fit, OutcomeLine, PricingStore
 from pricing.valuing import seed_of, value
 
@@ -31,6 +33,8 @@ REFIT_CHECK_S: Final = 60.0
 REFIT_DAY_US: Final = 86_400 * 1_000_000
 FEW: Final = 10
 WATCHED_MAX: Final = 5_000
+ANCHOR_MIN, ANCHOR_LOTS, ANCHOR_MAX = 5, 50, 2_000
+"""Deals on each side, lots that are looked at, and the market above which a second fit at each fit would cost too much."""
 
 
 @cache
@@ -104,6 +108,8 @@ class PricingDesk:
         async with self._turn:
             market, fit = self._market, self._fit
             assert market is not None and fit is not None, "the desk is open"
+            if len(market.places_of(wish.without)) != len(wish.without):
+                raise WishInvalid("without")
             origin = self._origin(fit, self._head, self._snapshot, market, wish)
             coverage = await self._coverage()
             return await self._work(value, market, wish, origin, coverage)
@@ -199,9 +205,10 @@ class PricingDesk:
         self._tried, self._tried_us, self._tried_edits = head, self._now_us(), edits
         verdict = await self._verdict(market)
         promote = verdict.promote or (self._fit is not None and edits != self._fit.edits)
+        anchored = await self._work(anchoring, market, observed, priors, seed)
         fit = await self.store.record_fit(
-            head=head, edits=edits, code=code_hash(), seed=seed, metrics=verdict.metrics, champion=promote,
-            now_us=self._now_us(),
+            head=head, edits=edits, code=code_hash(), seed=seed, metrics={**verdict.metrics, **anchored}, champion=promote,
+            now_us=self._now_us(), index=market.hedonic.periods(),
         )  # fmt: skip
         if promote or self._market is None:
             self._market, self._fit, self._head, self._snapshot = market, fit, head, snapshot
@@ -212,9 +219,16 @@ class PricingDesk:
         if fit is None or champion is None or fit.code != code_hash():
             return Verdict(promote=True, metrics={"deals": float(len(challenger.known))})
         lines = [line for line in await self.store.outcomes() if line.crps is not None and line.fit == fit.number]
-        coverage = [bool(line.covered) for line in lines if line.covered is not None]
-        ours = [float(line.crps) for line in lines if line.crps is not None]
-        return promoted(ours, challenger.model.scores, coverage, len(challenger.known))
+        theirs = await self._work(left_out_losses, challenger)
+        paired = [
+            (line.crps, theirs[line.observation], bool(line.covered))
+            for line in lines
+            if line.crps is not None and line.observation in theirs
+        ]
+        return promoted(
+            [one for one, _, _ in paired], [other for _, other, _ in paired], challenger.model.scores,
+            [covered for _, _, covered in paired], len(challenger.known),
+        )  # fmt: skip
 
     async def _rebuilt(self, fit: Fit, head: int) -> Market:
         """Make a market again: fitted where it was fitted, then learnt outcome by outcome, as it was."""
@@ -240,12 +254,43 @@ class PricingDesk:
         return await asyncio.get_running_loop().run_in_executor(self._worker, function, *arguments)
 
 
-def _replayed(observed: Sequence[Observed], fit: Fit, priors: Any) -> Market:
+def _replayed(observed: Sequence[Observed], fit: Fit, priors: Priors) -> Market:
     market = Market([one for one in observed if one.seq <= fit.head], priors, fit.seed)
     for one in observed:
         if one.seq > fit.head:
             market.learn(one)
     return market
+
+
+def left_out_losses(market: Market) -> dict[int, float]:
+    """Return, by place in the snapshot, the score of each sold deal as the others forecast it."""
+    reach = credible_quantile(market.model.scores, 0.2) / Z_90
+    return {
+        market.known[place].seq: crps_normal(middle, unit * reach, float(market.model.deals.log_price[place]))
+        for place, (middle, unit) in market.model.left_out.items()
+    }
+
+
+def anchoring(market: Market, observed: Sequence[Observed], priors: Priors, seed: int) -> dict[str, float | None]:
+    """Say how much the market's own advice made the prices that it learns from (specification §7 no. 3).
+
+    Returns:
+        `followed`: deals whose sellers set what a quote advised; `advised`: deals with a quote; `anchor_shift`: by how much (log) the
+        middle of the newest lots would move if the deals that followed were not learnt, None while those are few.
+    """
+    exposed = [one for one in observed if one.observation.followed is not None]
+    followed = frozenset(one.seq for one in exposed if one.observation.followed)
+    found: dict[str, float | None] = {
+        "advised": float(len(exposed)), "followed": float(len(followed)), "anchor_shift": None,
+    }  # fmt: skip
+    rest = [one for one in observed if one.seq not in followed]
+    if len(followed) < ANCHOR_MIN or len(rest) < ANCHOR_MIN or len(observed) > ANCHOR_MAX:
+        return found
+    other = Market(rest, priors, seed)
+    newest = [one for one in observed[-ANCHOR_LOTS:] if one.observation.stratum == "technology"]
+    pairs = [(market.forecast_of(one), other.forecast_of(one)) for one in newest]
+    moves = [with_all[0].log_median - without[0].log_median for with_all, without in pairs if with_all and without]
+    return {**found, "anchor_shift": sum(moves) / len(moves) if moves else None}
 
 
 def _score(market: Market, fit: Fit, one: Observed, now_us: int) -> OutcomeLine | None:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from pricing.advice.demand import Demand
 from pricing.advice.estimating import Spread, fit_spread
+from pricing.hedonic import Hedonic, Sold, fit_hedonic
 from pricing.learning.deals import Deals, Lots
 from pricing.learning.encoding import table
 from pricing.learning.level import Prior
 from pricing.learning.model import Forecast, Look, Model, Settings
+from pricing.normalising import competition_step, payment_step, rights_step
 from pricing.observations import Observed
 from pricing.priors.tables import Priors
 from pricing.quotes import Facts
@@ -26,6 +28,7 @@ TEXT_WIDTH: Final = 128
 YEAR_US: Final = 365.25 * 86_400 * 1_000_000
 FEN_A_YUAN: Final = 100
 SPREAD_LOTS_MAX: Final = 300
+SIGMA_MIN, SIGMA_MAX = 0.2, 1.5
 
 
 class Market:
@@ -56,6 +59,13 @@ class Market:
             [one.observation.bidders for one in self.known if one.observation.bidders]
         )
         self.spread = self._fit_spread()
+        self.told = _told(self.model.deals.lots)
+        self.hedonic = self._fit_hedonic()
+
+    @property
+    def sigma(self) -> float:
+        """Spread (log sd) of what bidders would pay, within what can be believed."""
+        return min(max(self.spread.sigma, SIGMA_MIN), SIGMA_MAX)
 
     def _fit_spread(self) -> Spread:
         lots = []
@@ -68,9 +78,33 @@ class Market:
                 break
         return fit_spread(lots)
 
-    def look(self, facts: Facts, mode: str, at_us: int, shown: int, removed: int) -> Look:
+    def _fit_hedonic(self) -> Hedonic:
+        places = np.flatnonzero(self.model.used & ~self.model.deals.unsold)
+        chosen = [self.known[place] for place in places]
+        log_price = [
+            float(self.model.deals.log_price[place]) + competition_step(one.observation.mode, one.observation.bidders, self.sigma)
+            for place, one in zip(places, chosen, strict=True)
+        ]  # fmt: skip
+        sold = Sold(
+            self.model.rows.take(places), self.told[places], np.array(log_price), tuple(one.observation.mode for one in chosen),
+            np.array([one.at_us for one in chosen], dtype=np.int64), 1 / self.model.deals.scale[places],
+        )  # fmt: skip
+        figure = self.priors.figure_of
+        return fit_hedonic(
+            sold, drift=figure("index_drift_sd") ** 2, noise=figure("category_log_sd") ** 2, bandwidth=figure("bandwidth"),
+            decay=figure("yearly_decay"), now_us=self.latest_us,
+        )  # fmt: skip
+
+    def places_of(self, refs: Sequence[str]) -> frozenset[int]:
+        """Return the places of outcomes by their refs; those that are not known are passed over."""
+        wanted = frozenset(refs)
+        return frozenset(place for place, one in enumerate(self.known) if one.ref in wanted) if wanted else frozenset()
+
+    def look(
+        self, facts: Facts, mode: str, at_us: int, shown: int, removed: int, left_out: frozenset[int] = frozenset()
+    ) -> Look:
         """Forecast the price of the whole right in an achievement; the kind of licence is applied by whoever asks."""
-        return self.model.look(self.lots_of(facts, mode, at_us), shown, removed)
+        return self.model.look(self.lots_of(facts, mode, at_us), shown, removed, left_out)
 
     def lots_of(self, facts: Facts, mode: str, at_us: int) -> Lots:
         """Return an achievement as a row."""
@@ -89,8 +123,10 @@ class Market:
             return False
         if not self.known:
             self.origin_us = one.at_us
-        strange = self.model.update(_deals([one], self.priors, self.origin_us))
+        deals = _deals([one], self.priors, self.origin_us)
+        strange = self.model.update(deals)
         self.known.append(one)
+        self.told = np.vstack((self.told, _told(deals.lots)))
         self.latest_us = max(self.latest_us, one.at_us)
         if one.observation.bidders:
             self.demand = self.demand.after([one.observation.bidders])
@@ -112,8 +148,13 @@ def _nan(value: float | int | None) -> float:
     return math.nan if value is None else float(value)
 
 
+def _told(lots: Lots) -> NDArray[np.bool_]:
+    """Return which numbers of which lots are known, the valuation last."""
+    return np.asarray(~np.isnan(np.column_stack((lots.table.numbers, lots.log_valuation))))
+
+
 def _deals(known: Sequence[Observed], priors: Priors, origin_us: int) -> Deals:
-    """Return observations as deals: prices of licences stand for the whole right, by the table of rights."""
+    """Return observations as deals: prices stand for the whole right, paid at once."""
     rows = [one.observation for one in known]
     numbers = [[_nan(o.trl), _nan(o.remaining_years), o.family] for o in rows]
     categories = [[o.industry, o.field, o.region, o.licence, o.mode] for o in rows]
@@ -124,7 +165,9 @@ def _deals(known: Sequence[Observed], priors: Priors, origin_us: int) -> Deals:
         [(one.at_us - origin_us) / YEAR_US for one in known],
         [_nan(o.valuation_fen) for o in rows],
     )
-    log_price = np.array([math.log(o.price_fen / priors.rights_of(o.licence).factor) for o in rows])
+    log_price = np.array(
+        [math.log(o.price_fen) + rights_step(o.licence, priors) + payment_step(o, priors) for o in rows]
+    )
     unsold = np.array([not o.sold for o in rows], dtype=bool)
     return Deals(lots, log_price, unsold, np.array([1 / o.quality for o in rows]))
 

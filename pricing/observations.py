@@ -40,14 +40,25 @@ class Observation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     related: bool = False
     settled: bool = True
     dropped_fen: tuple[int, ...] = ()
-    """Last bids of the losers, where the auction showed them."""
+    """Last bids of the losers, where the auction showed them; for reviewers and for the spread of bidders alone."""
+    droppers: tuple[str, ...] = ()
+    """Whose those bids are, in the same order."""
     quote: str = ""
     """The quote that the seller had seen: its advice may have made the price."""
+    followed: bool | None = None
+    """Whether what the seller set is within ten per cent of what that quote advised; None without a quote."""
+    instalments_fen: tuple[int, ...] = ()
+    """Parts in which the price is paid, in their order; empty: at once, or not told."""
+    royalty_bps: int = 0
+    """Share of the buyer's sales that is paid besides."""
+    withdrawn: tuple[str, ...] = ()
+    """Parties that were admitted, or had bid, and dropped out before the end."""
 
     @property
     def quality(self) -> float:
-        """How much it counts: related parties and unpaid deals count less."""
-        return (0.3 if self.related else 1.0) * (1.0 if self.settled else 0.5)
+        """How much it counts: related parties and unpaid deals count less, and those whose price is not all of what is paid."""
+        share = (0.3 if self.related else 1.0) * (1.0 if self.settled else 0.5)
+        return share * (0.5 if self.royalty_bps else 1.0)
 
     @property
     def stratum(self) -> Stratum:

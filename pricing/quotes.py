@@ -47,6 +47,12 @@ class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     success_percent: float | None = None
     own_value_fen: int | None = None
     """What it is worth to the seller if it is not sold."""
+    completion_fen: int | None = None
+    """What must still be spent until it can be sold as a product."""
+    option_contract: bool = False
+    """The contract is a right to decide later (选择权, 先使用后付费)."""
+    option_years: float | None = None
+    """How long the holder of that right may wait."""
 
 
 class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +64,10 @@ class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     as_of_us: int = 0
     permitted: tuple[str, ...] = ()
     """Modes of sale that the law and the holder permit; empty: all."""
+    without: tuple[str, ...] = ()
+    """Refs of deals that must not speak, three at most: whoever thinks that they do not compare."""
+    after: str = ""
+    """The quote that this one varies, empty for a first one."""
 
 
 class Range(Struct, frozen=True, kw_only=True):
@@ -86,7 +96,7 @@ class Input(Struct, frozen=True, kw_only=True):
 class Approach(Struct, frozen=True, kw_only=True):
     """One approach. `dropped` is the code of the reason why it has no weight, empty where it has one."""
 
-    name: Literal["market", "income", "cost", "valuation"]
+    name: Literal["market", "comparables", "income", "option", "cost", "valuation"]
     weight: float
     p10_fen: int
     p50_fen: int
@@ -121,6 +131,34 @@ class ComparableDeal(Struct, frozen=True, kw_only=True):
     adjusted_fen: int
     without_fen: int | None
     at_us: int
+
+
+class NormalDeal(Struct, frozen=True, kw_only=True):
+    """A deal of the comparison: the logs that make its price one for this achievement, and what it weighs.
+
+    `steps` in this order: rights, payment, competition (with the mode's own effect), time, features.
+    """
+
+    ref: str
+    title: str
+    mode: str
+    price_fen: int
+    steps: tuple[tuple[str, float], ...]
+    adjusted_fen: int
+    distance: float
+    age_years: float
+    quality: float
+    weight: float
+
+
+class OptionLine(Struct, frozen=True, kw_only=True):
+    """The right to wait, fen: exercised at any time, only at the end, investing at once; and by other volatilities."""
+
+    american_fen: int
+    european_fen: int
+    now_fen: int
+    volatility: float
+    by_volatility: tuple[tuple[float, int], ...]
 
 
 class Swing(Struct, frozen=True, kw_only=True):
@@ -238,6 +276,24 @@ class Quote(Struct, frozen=True, kw_only=True):
     coverage: float | None = None
     """Share of past outcomes within their 80 % range, None while there are fewer than ten."""
     coverage_of: int = 0
+    comparison: tuple[NormalDeal, ...] = ()
+    """The comparison step by step, heaviest first."""
+    option: OptionLine | None = None
+    option_reason: str = ""
+    """Why the achievement is, or is not, priced as an option: `early`, `contract`, or `ready`, `no_sales`, `no_completion`."""
+    without: tuple[str, ...] = ()
+    """Deals that were left out by whoever asked."""
+
+
+class IndexPoint(Struct, frozen=True, kw_only=True):
+    """A quarter of the index of prices, the first one 100. `deals` 0: too few to be told; `published`: it stands on its own deals,
+    otherwise it leans on the quarter before.
+    """
+
+    quarter: str
+    level: float
+    deals: int
+    published: bool
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -267,7 +323,8 @@ class WishInvalid(ValueError):
     """A wish is out of bounds; the argument names the field."""
 
 
-_AMOUNTS: Final = ("sales_fen", "spent_fen", "valuation_fen", "own_value_fen")
+WITHOUT_MAX: Final = 3
+_AMOUNTS: Final = ("sales_fen", "spent_fen", "valuation_fen", "own_value_fen", "completion_fen")
 _PERCENTS: Final = {"royalty_percent": 60.0, "discount_percent": 80.0, "success_percent": 100.0}
 
 
@@ -294,7 +351,20 @@ def check_wish(wish: Wish, industries: frozenset[str]) -> None:
         raise WishInvalid("remaining_years")
     if facts.bidders is not None and not 0 < facts.bidders <= 50:
         raise WishInvalid("bidders")
+    _check_variant(wish)
     if not 0 <= facts.family <= 200:
         raise WishInvalid("family")
     if len(facts.title) > 200 or len(facts.field) > 40 or len(facts.region) > 12 or len(wish.subject) > 120:
         raise WishInvalid("title")
+
+
+def _check_variant(wish: Wish) -> None:
+    years = wish.facts.option_years
+    if years is not None and not 0 < years <= 20:
+        raise WishInvalid("option_years")
+    if len(set(wish.without)) != len(wish.without) or len(wish.without) > WITHOUT_MAX:
+        raise WishInvalid("without")
+    if any(not 0 < len(ref) <= 120 for ref in wish.without):
+        raise WishInvalid("without")
+    if len(wish.after) > 20:
+        raise WishInvalid("after")

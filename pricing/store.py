@@ -16,7 +16,7 @@ from engine.journal.follower import Connection
 from engine.journal.queries import load_queries
 from pricing.observations import EMPTY, Observation, Observed, next_digest, observation_text, read_observation
 from pricing.priors.tables import Edit, Priors, edited, packaged_priors
-from pricing.quotes import Quote, Wish, quote_text, read_quote, read_wish, wish_text
+from pricing.quotes import IndexPoint, Quote, Wish, quote_text, read_quote, read_wish, wish_text
 
 QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "pricing.sql")
 PRICING_MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
@@ -154,15 +154,18 @@ class PricingStore:
             return await self.observe(connection, found, now_us)
 
     async def record_fit(
-        self, *, head: int, edits: int, code: str, seed: int, metrics: Mapping[str, float | None], champion: bool, now_us: int
+        self, *, head: int, edits: int, code: str, seed: int, metrics: Mapping[str, float | None], champion: bool, now_us: int,
+        index: Sequence[IndexPoint] = (),
     ) -> Fit:  # fmt: skip
-        """Record a model version."""
+        """Record a model version with its index of prices."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(QUERIES["lock"])
             last = await connection.fetchrow(QUERIES["last_fit"])
             number = 1 if last is None else last["number"] + 1
             text = msgspec.json.encode(dict(metrics)).decode()
             await connection.execute(QUERIES["add_fit"], number, head, edits, code, seed, text, champion, now_us)
+            rows = [(number, place, *msgspec.structs.astuple(one)) for place, one in enumerate(index)]
+            await connection.executemany(QUERIES["add_index_point"], rows)
         return Fit(
             number=number, head=head, edits=edits, code=code, seed=seed, metrics=metrics, champion=champion, fitted_at_us=now_us
         )  # fmt: skip
@@ -180,6 +183,10 @@ class PricingStore:
     async def fits(self, limit: int = 20) -> list[Fit]:
         """Return the newest model versions."""
         return [_fit(row) for row in await self._pool.fetch(QUERIES["fits"], limit)]
+
+    async def index(self) -> list[IndexPoint]:
+        """Return the index of prices of the model version in use, oldest quarter first; empty while it knows no deals."""
+        return [IndexPoint(**dict(row)) for row in await self._pool.fetch(QUERIES["index_of_champion"])]
 
     async def keep_quote(self, owner: str, wish: Wish, quote: Quote, now_us: int) -> StoredQuote:
         """Store a quote for ever, chained to the one before."""
@@ -207,6 +214,11 @@ class PricingStore:
         """Return (id, number, quote, instant) of a party's quotes, newest first."""
         rows = await self._pool.fetch(QUERIES["quotes_of"], owner, before, limit)
         return [(row["id"], row["number"], read_quote(row["body"]), row["quoted_at_us"]) for row in rows]
+
+    async def quotes_about(self, owner: str, until_us: int, limit: int) -> list[tuple[str, Wish, Quote]]:
+        """Return the newest quotes that a party had been given before an instant."""
+        rows = await self._pool.fetch(QUERIES["quotes_about"], owner, until_us, limit)
+        return [(row["id"], read_wish(row["wish"]), read_quote(row["body"])) for row in rows]
 
     async def broken_quote(self) -> str | None:
         """Return the id of the first quote whose digest does not fit, None if the whole chain holds."""

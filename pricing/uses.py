@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pricing.approaches.cost import CostInputs, Spending, cost_value
 from pricing.approaches.income import (
@@ -16,14 +17,15 @@ from pricing.approaches.income import (
     income_value,
     tornado,
 )
-from pricing.approaches.option import TRL_MAX
+from pricing.approaches.option import TRL_MAX, OptionInputs, OptionValue, option_value
 from pricing.approaches.payments import PaymentPlan, present_value
 from pricing.approaches.readiness import shifted, success_prior
 from pricing.approaches.simulation import UncertainIncome, simulate
+from pricing.comparing import Compared
 from pricing.lognormal import Z_90
 from pricing.market import Market
-from pricing.priors.tables import Priors
-from pricing.quotes import Approach, Facts, Histogram, Input, Swing, Wish
+from pricing.priors.tables import Figure, Premium, Priors
+from pricing.quotes import Approach, Facts, Histogram, Input, OptionLine, Swing, Wish
 
 YEARS_MAX: Final = 10
 YEARS_DEFAULT: Final = 8
@@ -33,6 +35,16 @@ RAMP: Final = (0.3, 0.6, 1.0)
 ROYALTY_STRENGTH: Final = 40.0
 PREMIUMS: Final = ("risk_free", "technical", "market", "funding", "management")
 TORNADO_SALES: Final = (0.7, 1.3)
+OPTION_APT: Final = frozenset({"early", "contract"})
+VOLATILITIES: Final = (0.3, 0.45, 0.6)
+"""The value of an option hangs on its volatility, which nobody knows: shown at each."""
+OPTION_REACH: Final = 0.5
+NUDGE: Final = 1.1
+STEPS_IN_QUOTES: Final = 200
+"""Steps of the tree in a quote: within a thousandth of the limit, and quick."""
+LEAKAGE_MAX: Final = 0.3
+LOG_SD_MIN: Final = 0.05
+"""Deals that agree by accident do not make a price certain."""
 
 
 class Estimates(Struct, frozen=True, kw_only=True):
@@ -43,6 +55,9 @@ class Estimates(Struct, frozen=True, kw_only=True):
     tornado: tuple[Swing, ...] = ()
     histogram: Histogram | None = None
     royalty_plan_fen: int | None = None
+    option_line: Approach | None = None
+    option: OptionLine | None = None
+    option_reason: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -77,6 +92,7 @@ def income_inputs(facts: Facts, priors: Priors) -> IncomeInputs:
     return IncomeInputs(
         sales=tuple(facts.sales_fen * share for share in shares), royalty=royalty / 100, tax=priors.figure_of("tax_rate"),
         discount=discount_of(facts, priors), success=success_of(facts, priors)[0],
+        completion_cost=float(facts.completion_fen or 0),
     )  # fmt: skip
 
 
@@ -85,7 +101,7 @@ def income_approach(wish: Wish, priors: Priors, seed: int) -> Estimates:
     facts = wish.facts
     success, low, high = success_of(facts, priors)
     if facts.sales_fen is None:
-        return Estimates(income=None, success=success)
+        return Estimates(income=None, success=success, option_reason=option_reason(facts, 0.0))
     inputs = income_inputs(facts, priors)
     factor = priors.rights_of(facts.licence).factor
     found = income_value(inputs)
@@ -120,11 +136,121 @@ def income_approach(wish: Wish, priors: Priors, seed: int) -> Estimates:
         ),
         dropped=InputProblem.RISK_DOUBLE_COUNT.value if InputProblem.RISK_DOUBLE_COUNT.value in warnings else "",
     )  # fmt: skip
+    reason = option_reason(facts, found.expected)
+    option, line = None, None
+    if reason in OPTION_APT:
+        option, line = option_approach(facts, priors, inputs, found.expected * factor, factor)
+        approach = replace(approach, dropped=approach.dropped or InputProblem.OPTION_INSTEAD.value)
+    if found.value <= 0:
+        warnings.append(InputProblem.BELOW_COMPLETION.value)
+        return Estimates(
+            income=None,
+            success=success,
+            option_line=line,
+            option=option,
+            option_reason=reason,
+            warnings=tuple(warnings),
+        )
     plan = PaymentPlan(entry=0.3 * found.value * factor, royalty=inputs.royalty * factor * success, sales=inputs.sales)
     return Estimates(
         income=approach, success=success, tornado=swings, histogram=_simulated(inputs, priors, factor, seed),
         royalty_plan_fen=round(present_value(plan, inputs.discount) * (1 - inputs.tax)), warnings=tuple(warnings),
+        option_line=line, option=option, option_reason=reason,
     )  # fmt: skip
+
+
+def option_reason(facts: Facts, worth: float) -> str:
+    """Say whether an achievement is priced as an option, and why (specification §3.7): only early technology with money still to be
+    spent on it, or a contract that is an option; only where sales and that spending are told; and only where the income is worth
+    (`worth`, fen) at least half of that spending: further out the value is made of the volatility alone, which nobody knows.
+    """
+    if not facts.option_contract and facts.trl > TRL_MAX:
+        return "ready"
+    if facts.sales_fen is None:
+        return "no_sales"
+    if facts.completion_fen is None:
+        return "no_completion"
+    if worth < OPTION_REACH * facts.completion_fen:
+        return "out_of_reach"
+    return "contract" if facts.option_contract else "early"
+
+
+def option_approach(
+    facts: Facts, priors: Priors, inputs: IncomeInputs, worth: float, factor: float
+) -> tuple[OptionLine, Approach]:
+    """Return the right to wait instead of the cash flow (worked example WE-06).
+
+    Args:
+        facts: What is known.
+        priors: The tables.
+        inputs: Of the income approach.
+        worth: Present value of the income, weighted by success, before what must still be spent.
+        factor: Of the kind of licence.
+    """
+    volatility, years = priors.figure_row("option_volatility"), priors.figure_row("option_years")
+    risk_free = priors.premium_of("risk_free")
+    waits = facts.option_years if facts.option_years is not None else min(years.value, float(len(inputs.sales)))
+    leakage = min(1 / len(inputs.sales), LEAKAGE_MAX)
+    cost = max(float(facts.completion_fen or 0) * factor, 1.0)
+
+    def at(sigma: float, times: float = 1.0) -> OptionValue:
+        return option_value(
+            OptionInputs(
+                value=max(worth * times, 1.0), cost=cost, years=waits, volatility=sigma, risk_free=risk_free.percent / 100, leakage=leakage
+            ),
+            STEPS_IN_QUOTES,
+        )  # fmt: skip
+
+    found = at(volatility.value)
+    around = tuple((sigma, _whole(at(sigma).american)) for sigma in VOLATILITIES)
+    line = OptionLine(
+        american_fen=_whole(found.american), european_fen=_whole(found.european), now_fen=round(found.now),
+        volatility=volatility.value, by_volatility=around,
+    )  # fmt: skip
+    ends = [math.log(max(at(volatility.value, times).american, 1.0)) for times in (1 / NUDGE, NUDGE)]
+    lever = (ends[1] - ends[0]) / (2 * math.log(NUDGE))
+    log_sd = max(lever, 1.0) * priors.figure_of("income_log_sd")  # an option moves more than what it is on
+    middle = math.log(max(found.american, 1.0))
+    return line, Approach(
+        name="option", weight=0.0, p10_fen=_fen(middle - Z_90 * log_sd), p50_fen=_fen(middle), p90_fen=_fen(middle + Z_90 * log_sd),
+        log_median=middle, log_sd=log_sd,
+        inputs=(
+            Input(name="completion_fen", value=str(facts.completion_fen), source="", given=True),
+            _from_table("option_years", f"{waits:g}", years) if facts.option_years is None else _given("option_years", waits),
+            _from_table("option_volatility", repr(volatility.value), volatility),
+            _from_table("premium.risk_free", repr(risk_free.percent), risk_free),
+            Input(name="leakage_percent", value=repr(round(100 * leakage, 2)), source="ortoo"),
+        ),
+        steps=(("option_value_of", f"{round(worth)}"), ("option_cost", f"{round(cost)}"), ("option_now", f"{round(found.now)}"),
+               ("option_european", f"{_whole(found.european)}")),
+    )  # fmt: skip
+
+
+def comparison_approach(market: Market, compared: Compared) -> Approach:
+    """Return the market's deals compared step by step; without weight under three effective ones."""
+    value, hedonic, priors = compared.value, market.hedonic, market.priors
+    middle = math.log(value.median)
+    log_sd = max((math.log(value.p90) - middle) / Z_90, LOG_SD_MIN)
+    decay, width = priors.figure_row("yearly_decay"), priors.figure_row("bandwidth")
+    bandwidth = (
+        Input(name="bandwidth", value=f"{hedonic.bandwidth:g}", source="ortoo")
+        if hedonic.bandwidth_learnt
+        else _from_table("bandwidth", repr(width.value), width)
+    )
+    return Approach(
+        name="comparables", weight=0.0, p10_fen=_fen(middle - Z_90 * log_sd), p50_fen=_fen(middle), p90_fen=_fen(middle + Z_90 * log_sd),
+        log_median=middle, log_sd=log_sd,
+        inputs=(
+            Input(name="effective_deals", value=f"{value.n_eff:.2f}", source="ortoo"),
+            bandwidth,
+            _from_table("yearly_decay", repr(decay.value), decay),
+        ),
+        dropped="" if value.usable else InputProblem.FEW_COMPARABLES.value,
+    )  # fmt: skip
+
+
+def _whole(value: float) -> int:
+    return max(round(value), 0)
 
 
 def _simulated(inputs: IncomeInputs, priors: Priors, factor: float, seed: int) -> Histogram:
@@ -228,6 +354,10 @@ def valuation_approach(wish: Wish, market: Market) -> Approach | None:
             Input(name="expert_log_sd", value=repr(row.value), source=row.source, date=row.date, confidence=row.confidence),
         ),
     )  # fmt: skip
+
+
+def _from_table(name: str, value: str, row: Figure | Premium) -> Input:
+    return Input(name=name, value=value, source=row.source, date=row.date, confidence=row.confidence)
 
 
 def _given(name: str, value: float | None) -> Input:

@@ -6,16 +6,19 @@ import math
 from hashlib import sha256
 from typing import Final
 
+from msgspec.structs import replace
+
 from pricing.advising import advise
 from pricing.approaches.comparables import COMPARABLES_MIN
 from pricing.approaches.income import InputProblem
 from pricing.approaches.pooling import Estimate, Pooled, pool
+from pricing.comparing import compare
 from pricing.learning.explaining import contributions, in_fen
 from pricing.learning.model import Explanation, Forecast, Look
 from pricing.lognormal import NORMAL, Z_90
 from pricing.market import Market
 from pricing.quotes import Approach, ComparableDeal, Grade, Input, Origin, Part, Quote, Range, Wish
-from pricing.uses import Estimates, cost_approach, income_approach, valuation_approach
+from pricing.uses import Estimates, comparison_approach, cost_approach, income_approach, valuation_approach
 
 VALID_US: Final = 90 * 86_400 * 1_000_000
 COMPARABLES_SHOWN: Final = 12
@@ -33,7 +36,9 @@ def value(market: Market, wish: Wish, origin: Origin, coverage: tuple[float, int
     """Return the quote for a wish. `coverage` is the share of past outcomes within their range, and of how many."""
     facts = wish.facts
     mode = wish.permitted[0] if len(wish.permitted) == 1 else "english"
-    look = market.look(facts, mode, wish.as_of_us, COMPARABLES_SHOWN, WITHOUT_SHOWN)
+    left_out = market.places_of(wish.without)
+    look = market.look(facts, mode, wish.as_of_us, COMPARABLES_SHOWN, WITHOUT_SHOWN, left_out)
+    compared = compare(market, facts, mode, wish.as_of_us, left_out, COMPARABLES_SHOWN)
     forecast = look.forecast
     licence = math.log(market.priors.rights_of(facts.licence).factor)
     market_line = _market_approach(market, forecast, licence)
@@ -42,7 +47,9 @@ def value(market: Market, wish: Wish, origin: Origin, coverage: tuple[float, int
         line
         for line in (
             market_line,
+            None if compared is None else comparison_approach(market, compared),
             estimates.income,
+            estimates.option_line,
             cost_approach(wish, market.priors),
             valuation_approach(wish, market),
         )
@@ -50,6 +57,8 @@ def value(market: Market, wish: Wish, origin: Origin, coverage: tuple[float, int
     ]
     pooled, lines = _pooled(lines, market)
     warnings = [*estimates.warnings, *_warnings(wish, forecast, pooled, market)]
+    if left_out:
+        warnings.append(InputProblem.DEALS_LEFT_OUT.value)
     advice = advise(market, wish, pooled, origin.seed)
     base, parts = _waterfall(look.explanation, licence)
     coverage = coverage if coverage is not None and coverage[1] >= 10 else None
@@ -64,6 +73,8 @@ def value(market: Market, wish: Wish, origin: Origin, coverage: tuple[float, int
         bidders=advice.bidders, lump_p50_fen=round(pooled.median), royalty_plan_p50_fen=estimates.royalty_plan_fen,
         warnings=tuple(dict.fromkeys((*warnings, *advice.warnings))), observed=len(market.known),
         coverage=None if coverage is None else coverage[0], coverage_of=0 if coverage is None else coverage[1],
+        comparison=() if compared is None else compared.deals, option=estimates.option, option_reason=estimates.option_reason,
+        without=tuple(sorted(market.known[place].ref for place in left_out)),
     )  # fmt: skip
 
 
@@ -110,15 +121,15 @@ def _pooled(lines: list[Approach], market: Market) -> tuple[Pooled, list[Approac
     """Pool what may be pooled; where nothing else is there, the market's line speaks alone, with all its doubt."""
     used = [line for line in lines if not line.dropped] or lines[:1]
     estimates = [Estimate(name=line.name, log_value=line.log_median, log_sd=line.log_sd) for line in used]
-    pooled = pool(estimates, market.priors.figure_of("approach_correlation"))
+    closer = {("market", "comparables"): market.priors.figure_of("market_correlation")}
+    pooled = pool(estimates, market.priors.figure_of("approach_correlation"), closer)
     weights = {line.name: weight for line, weight in zip(used, pooled.weights, strict=True)}
     return pooled, [_weighted(line, weights.get(line.name, 0.0)) for line in lines]
 
 
 def _weighted(line: Approach, weight: float) -> Approach:
-    from msgspec.structs import replace
-
-    return replace(line, weight=weight)
+    silent = line.name == "comparables" and not line.dropped and weight == 0.0
+    return replace(line, weight=weight, dropped=InputProblem.NOTHING_MORE.value if silent else line.dropped)
 
 
 def _grade(pooled: Pooled, forecast: Forecast, market_line: Approach) -> Grade:

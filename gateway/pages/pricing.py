@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from engine.typesetting.request import Frame
 from engine.typesetting.typesetter import TypesettingFailed
@@ -18,13 +19,13 @@ from gateway.http.asking import CALLER
 from gateway.pages import pricing_charts as charts
 from gateway.pages.i18n import language_of, translate
 from gateway.pages.pricing_report import report_data
-from gateway.pages.pricing_words import read_number, read_wan, rough, shown_input, width_words
+from gateway.pages.pricing_words import read_number, read_wan, rough, shown_input, shown_step, sliders_of, width_words
 from gateway.pages.rendering import page, see_other
 from gateway.pricing import asking
 from gateway.pricing.record import calibration_of
 from gateway.services import SERVICES
 from pricing.priors.tables import EDITABLE, Edit, EditRefused
-from pricing.quotes import Facts, Wish
+from pricing.quotes import WITHOUT_MAX, Facts, Wish
 from pricing.store import StoredQuote
 
 QUOTES_A_PAGE: Final = 30
@@ -33,8 +34,10 @@ TEMPLATE: Final = Path(__file__).parent.parent / "pricing" / "report.typ"
 LICENCES: Final = ("assign", "exclusive", "sole", "ordinary")
 VERDICTS: Final = ("harmless", "watch", "referred")
 MODES: Final = ("english", "sealed_first", "dutch", "listing", "listing_bidding", "agreement")
-_WAN: Final = ("sales", "spent", "valuation", "own_value")
+_WAN: Final = ("sales", "spent", "valuation", "own_value", "completion")
 _PERCENT: Final = ("royalty_percent", "discount_percent", "success_percent")
+_VARIED: Final = ("sales", "completion", "bidders", *_PERCENT)
+"""Inputs that the report lets a reader vary; every other fact stays."""
 
 
 async def introduce(request: web.Request) -> web.Response:
@@ -43,7 +46,10 @@ async def introduce(request: web.Request) -> web.Response:
     found = calibration_of(await store.outcomes(), request.query.get("mode", "")[:40])
     t = partial(translate, language_of(request))
     drawn = {"reliability": charts.reliability(found, t), "pit": charts.pit(found, t)} if found.pit else {}
-    return page(request, "pricing/record.html", found=found, charts=drawn, fits=await store.fits(5))
+    points = await store.index()
+    if len(points) > 1:
+        drawn["index"] = charts.price_index(points, t)
+    return page(request, "pricing/record.html", found=found, charts=drawn, fits=await store.fits(5), points=points)
 
 
 async def ask(request: web.Request) -> web.Response:
@@ -105,6 +111,8 @@ async def act(request: web.Request) -> web.Response:
             return await _report(request, kept, wrong="price", status=422)
         light = await asking.ask_fairness(services, caller, kept.id, price, form.get("related") == "1")
         return await _report(request, kept, light={**light, "price_fen": price})
+    if wanted == "vary":
+        return await _vary(request, kept, form)
     if wanted == "recompute":
         return await _report(request, kept, again=await asking.ask_again(services, caller, kept.id))
     if wanted == "decide" and caller.role is not Role.SUPERVISOR:
@@ -120,6 +128,27 @@ async def act(request: web.Request) -> web.Response:
         await services.pricing.store.record_decision(kept.id, body, str(caller.account.id), services.now_us)
         return see_other(f"/pricing/quotes/{kept.id}#decision")
     raise Refused(Code.MALFORMED, fields="act")
+
+
+async def _vary(request: web.Request, kept: StoredQuote, form: Mapping[str, Any]) -> web.Response:
+    """Ask again with other inputs, or without some of the deals: a new quote, stored like any other, that names the one it varies."""
+    services, caller = request.app[SERVICES], request[CALLER]
+    typed = {name: str(form.get(name, ""))[:40] for name in _VARIED}
+    wrong: dict[str, str] = {}
+    numbers = _numbers(typed, wrong, tuple(name for name in _WAN if name in _VARIED), ("bidders", *_PERCENT))
+    left_out = tuple(str(ref)[:120] for ref in form.getall("without", ()))  # type: ignore[attr-defined]
+    if wrong or len(left_out) > WITHOUT_MAX:
+        return await _report(request, kept, wrong="vary", status=422)
+    wish = replace(
+        kept.wish, facts=replace(kept.wish.facts, **numbers), as_of_us=services.now_us, without=left_out, after=kept.id
+    )
+    try:
+        found = await asking.ask_quote(services, caller, wish)
+    except Refused as refused:
+        if refused.code is Code.MALFORMED:
+            return await _report(request, kept, wrong="vary", status=422)
+        raise
+    return see_other(f"/pricing/quotes/{found.id}")
 
 
 async def pdf(request: web.Request) -> web.Response:
@@ -234,6 +263,7 @@ async def _report(
         request, "pricing/report.html", status, kept=kept, q=q, facts=kept.wish.facts, charts=drawn, rough=money,
         shown_input=partial(shown_input, language=language), width=width_words(q), light=light, again=again, wrong=wrong,
         decisions=decisions, modes=MODES, may_decide=request[CALLER].role is not Role.SUPERVISOR,
+        sliders=sliders_of(kept), without_max=WITHOUT_MAX, percent=shown_step,
     )  # fmt: skip
 
 
@@ -287,25 +317,34 @@ def _read(typed: Mapping[str, str], wrong: dict[str, str]) -> Facts | None:
     trl = typed.get("trl", "")
     if trl not in {str(level) for level in range(1, 10)}:
         wrong["trl"] = "missing"
-    for name in _WAN:
-        try:
-            values[f"{name}_fen"] = read_wan(typed.get(name, ""))
-        except ValueError:
-            wrong[name] = "number"
-    for name in ("remaining_years", "bidders", *_PERCENT):
-        try:
-            number = read_number(typed.get(name, ""))
-            values[name] = None if number is None else float(number)
-        except ValueError:
-            wrong[name] = "number"
+    values.update(_numbers(typed, wrong, _WAN, ("remaining_years", "bidders", "option_years", *_PERCENT)))
     if wrong:
         return None
     licence = typed.get("licence", "assign")
     return Facts(
         **values, trl=int(trl), licence=licence if licence in LICENCES else "assign",  # type: ignore[arg-type]
         state_owned=typed.get("state_owned") == "1", complex_contract=typed.get("complex_contract") == "1",
-        single_buyer=typed.get("single_buyer") == "1",
+        single_buyer=typed.get("single_buyer") == "1", option_contract=typed.get("option_contract") == "1",
     )  # fmt: skip
+
+
+def _numbers(
+    typed: Mapping[str, str], wrong: dict[str, str], amounts: tuple[str, ...], others: tuple[str, ...]
+) -> dict[str, Any]:
+    """Read amounts in units of 10,000 yuan and plain numbers; what is no number is named in `wrong`."""
+    values: dict[str, Any] = {}
+    for name in amounts:
+        try:
+            values[f"{name}_fen"] = read_wan(typed.get(name, ""))
+        except ValueError:
+            wrong[name] = "number"
+    for name in others:
+        try:
+            number = read_number(typed.get(name, ""))
+            values[name] = None if number is None else float(number)
+        except ValueError:
+            wrong[name] = "number"
+    return values
 
 
 def _price(form: Mapping[str, Any], name: str) -> int | None:

@@ -12,7 +12,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from gateway.pricing.record import Calibration
-from pricing.quotes import Histogram, Part, Quote
+from pricing.quotes import Histogram, IndexPoint, Part, Quote
 
 WIDTH: Final = 720
 RANGE_WIDTH: Final = 420
@@ -241,3 +241,27 @@ def pit(found: Calibration, t: Say) -> Markup:
         body.append(_bar(24 + place * width, 150 - height, width - 8, height, "band-2"))
         body.append(_text(20 + (place + 0.5) * width, 168, f"{place * 10}–{place * 10 + 10} %", "quiet", "middle"))
     return _svg(176, t("pricing.chart.pit"), body)
+
+
+def price_index(points: Sequence[IndexPoint], t: Say) -> Markup:
+    """The index by quarter: a filled point stands on its own deals, an open one leans on the quarter before."""
+    levels = [point.level for point in points]
+    low, high = min(*levels, 95.0), max(*levels, 105.0)
+    step = (WIDTH - 110) / max(len(points) - 1, 1)
+
+    def at(place: int, level: float) -> tuple[float, float]:
+        return 60 + place * step, 170 - 140 * (level - low) / (high - low)
+
+    spots = [at(place, point.level) for place, point in enumerate(points)]
+    base = at(0, 100.0)[1]
+    body = [
+        _line(50, 190, WIDTH - 30, 190, "axis"), _line(50, base, WIDTH - 30, base, "mark"), _text(44, base + 4, "100", "num", "end"),
+        f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in spots)}" class="curve"/>',
+    ]  # fmt: skip
+    told = max(math.ceil(len(points) / 8), 1)
+    for place, (point, (x, y)) in enumerate(zip(points, spots, strict=True)):
+        body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" class="{"dot" if point.published else "dot-open"}"/>')
+        if place % told == 0:
+            body.append(_text(x, 208, point.quarter, "quiet", "middle"))
+            body.append(_text(x, y - 12, f"{point.level:.0f}", "num", "middle"))
+    return _svg(216, t("pricing.chart.index"), body)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from gateway.formatting import when
-from gateway.pages.pricing_words import rough, shown_input, width_words
-from pricing.quotes import Approach, Input, Quote
+from gateway.pages.pricing_words import rough, shown_input, shown_step, width_words
+from pricing.quotes import Approach, Input, NormalDeal, OptionLine, Quote
 from pricing.store import StoredQuote
 
 Say = Callable[..., str]
+STEPS: Final = ("rights", "payment", "competition", "time", "features")
 
 
 def report_data(kept: StoredQuote, t: Say, language: str) -> dict[str, Any]:
@@ -44,6 +45,17 @@ def report_data(kept: StoredQuote, t: Say, language: str) -> dict[str, Any]:
             "head": [t("pricing.deal"), t("pricing.adjusted"), t("pricing.weight_short")],
             "rows": [[d.title or d.ref, money(d.adjusted_fen), f"{100 * d.weight:.1f} %"] for d in q.comparables],
             "none": t("pricing.no_comparables"),
+        },
+        "comparison": {
+            "title": t("pricing.section.comparison"),
+            "head": [t("pricing.deal"), t("pricing.paid"), *[t(f"pricing.step.{name}") for name in STEPS], t("pricing.adjusted"),
+                     t("pricing.weight_short")],
+            "rows": [_compared(d, money) for d in q.comparison],
+            "left_out": t("pricing.left_out", refs=", ".join(q.without)) if q.without else "",
+        },
+        "option": {
+            "title": t("pricing.section.option"), "lead": t(f"pricing.option.{q.option_reason}") if q.option_reason else "",
+            "rows": [] if q.option is None else _option(q.option, t, money),
         },
         "tornado": {
             "title": t("pricing.section.tornado"),
@@ -82,6 +94,8 @@ def _facts(kept: StoredQuote, t: Say, money: Callable[[int], str]) -> list[list[
         [t("pricing.fact.remaining_years"), "–" if facts.remaining_years is None else f"{facts.remaining_years:g}"],
         [t("pricing.fact.licence"), t(f"pricing.licence.{facts.licence}")],
     ]
+    if facts.completion_fen is not None:
+        rows.append([t("pricing.fact.completion"), money(facts.completion_fen)])
     if facts.valuation_fen is not None:
         rows.append([t("pricing.fact.valuation"), money(facts.valuation_fen)])
     return rows
@@ -100,6 +114,20 @@ def _advice(q: Quote, t: Say, money: Callable[[int], str]) -> list[list[str]]:
     if s.floor_fen:
         rows.append([t("pricing.advice.floor"), f"{money(s.floor_fen)} · {t(f'pricing.basis.{s.floor_basis}')}"])
     return rows
+
+
+def _compared(one: NormalDeal, money: Callable[[int], str]) -> list[str]:
+    steps = [shown_step(log) for _, log in one.steps]
+    return [one.title or one.ref, money(one.price_fen), *steps, money(one.adjusted_fen), f"{100 * one.weight:.1f} %"]
+
+
+def _option(one: OptionLine, t: Say, money: Callable[[int], str]) -> list[list[str]]:
+    return [
+        [t("pricing.option.now"), money(one.now_fen)],
+        [t("pricing.option.european"), money(one.european_fen)],
+        [t("pricing.option.american"), money(one.american_fen)],
+        *[[t("pricing.option.at", percent=round(100 * sigma)), money(fen)] for sigma, fen in one.by_volatility],
+    ]
 
 
 def _approach(one: Approach, t: Say, money: Callable[[int], str]) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from msgspec import Struct
+
 from pricing.quotes import Input, Quote
+from pricing.store import StoredQuote
 
 WAN_FEN: Final = 1_000_000
 YI_FEN: Final = 10_000_000_000
@@ -77,3 +81,61 @@ def shown_input(one: Input, language: str) -> str:
 def width_words(quote: Quote) -> str:
     """Return how wide the range is: P90 over P10, to two digits."""
     return f"{quote.range.p90 / quote.range.p10:.2g}"
+
+
+def shown_step(log: float) -> str:
+    """Return what a step of the comparison does to a price: `+12 %`, `×4.00` for great ones, `–` for nothing."""
+    factor = math.exp(min(max(log, -20.0), 20.0))
+    if abs(log) < 0.0005:
+        return "–"
+    return f"×{factor:.2f}" if not 0.5 <= factor <= 2 else f"{100 * (factor - 1):+.1f} %"
+
+
+class Slider(Struct, frozen=True, kw_only=True):
+    """An input that can be varied on the report: what was given (empty: nothing), what was used instead, and between what it slides."""
+
+    name: str
+    given: str
+    used: str
+    low: str
+    high: str
+    step: str
+
+
+_BOUNDS: Final = {
+    "royalty_percent": ("0.5", "25", "0.5"), "discount_percent": ("5", "60", "0.5"), "success_percent": ("1", "100", "1"),
+    "bidders": ("1", "15", "0.5"),
+}  # fmt: skip
+
+
+def sliders_of(kept: StoredQuote) -> list[Slider]:
+    """Return the sliders of a quote: sales and spending to come where they were told, rates, chance and bidders."""
+    facts, found = kept.wish.facts, []
+    for name in ("sales", "completion"):
+        amount = getattr(facts, f"{name}_fen")
+        if amount is not None:
+            wan = Decimal(amount) / WAN_FEN
+            ends = _plain(wan / 5), _plain(wan * 3)
+            found.append(
+                Slider(name=name, given=_plain(wan), used=_plain(wan), low=ends[0], high=ends[1], step=_plain(wan / 50))
+            )
+    inputs = {one.name: one.value for line in kept.quote.approaches for one in line.inputs}
+    premiums = sum(Decimal(one) for name, one in inputs.items() if name.startswith("premium."))
+    used = {
+        "royalty_percent": inputs.get("royalty_percent"), "discount_percent": inputs.get("discount_percent") or premiums or None,
+        "success_percent": str(100 * kept.quote.success), "bidders": str(kept.quote.bidders),
+    }  # fmt: skip
+    for name, (low, high, step) in _BOUNDS.items():
+        value = used[name]
+        if value is not None:
+            given = getattr(facts, name)
+            found.append(
+                Slider(
+                    name=name, given="" if given is None else f"{given:g}", used=_plain(Decimal(value)), low=low, high=high, step=step
+                )
+            )  # fmt: skip
+    return found
+
+
+def _plain(value: Decimal) -> str:
+    return f"{Decimal(f'{value:.4g}'):f}"

@@ -102,6 +102,8 @@ async def check(services: Services, caller: Caller, wish: Wish) -> None:
         check_wish(wish, frozenset(row.code for row in priors.royalty))
     except WishInvalid as wrong:
         raise Refused(Code.MALFORMED, fields=str(wrong)) from None
+    if wish.after:
+        await stored(services, caller, wish.after)
     kind, _, name = wish.subject.partition("/")
     if wish.subject and kind != "achievement":
         raise Refused(Code.MALFORMED, fields="subject")

@@ -32,6 +32,13 @@ class InputProblem(StrEnum):
     FAR_FROM_KNOWN = "far_from_known"
     BELOW_FLOOR = "below_floor"
     FEW_BIDDERS = "few_bidders"
+    OPTION_INSTEAD = "option_instead"
+    """The cash flow is priced as an option: added to it, its upside would count twice."""
+    BELOW_COMPLETION = "below_completion"
+    """The income is worth less than what must still be spent: no cash flow to price."""
+    NOTHING_MORE = "nothing_more"
+    """The comparison says nothing that the model does not say already."""
+    DEALS_LEFT_OUT = "deals_left_out"
 
 
 class IncomeInputs(Struct, frozen=True, kw_only=True):

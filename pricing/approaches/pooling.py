@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -54,14 +54,28 @@ class Pooled(Struct, frozen=True, kw_only=True):
         return math.exp(self.log_value + Z_90 * self.log_sd)
 
 
-def pool(estimates: Sequence[Estimate], correlation: float = 0.3) -> Pooled:
-    """Pool the estimates (worked example WE-10). Weights stay within 0..0.8; contradiction widens the range."""
+def pool(
+    estimates: Sequence[Estimate], correlation: float = 0.3, closer: Mapping[tuple[str, str], float] | None = None
+) -> Pooled:
+    """Pool the estimates (worked example WE-10). Weights stay within 0..0.8; contradiction widens the range.
+
+    Args:
+        estimates: What each approach says.
+        correlation: Of the errors of any two approaches.
+        closer: Pairs, by name, whose errors hang together more than that: they rest on the same deals.
+    """
     m = np.array([one.log_value for one in estimates])
     sd = np.array([one.log_sd for one in estimates])
     k = len(m)
     if k == 1:
         return Pooled(weights=(1.0,), log_value=float(m[0]), log_sd=float(sd[0]), statistic=0.0, p_value=1.0)
-    covariance = np.outer(sd, sd) * (correlation + (1 - correlation) * np.eye(k))
+    together = correlation + (1 - correlation) * np.eye(k)
+    names = [one.name for one in estimates]
+    for (first, second), value in (closer or {}).items():
+        if first in names and second in names:
+            i, j = names.index(first), names.index(second)
+            together[i, j] = together[j, i] = value
+    covariance = np.outer(sd, sd) * together
     precision = np.linalg.inv(covariance)
     free = precision.sum(1) / precision.sum()
     weights = _clipped(free)

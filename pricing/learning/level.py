@@ -10,8 +10,11 @@ from msgspec import Struct
 
 from pricing.learning.deals import Deals, Lots
 from pricing.learning.kernel import Array
+from pricing.learning.posterior import MARKUP_A, MARKUP_B
 
 MARKUP_VARIANCE: Final = 0.25
+MARKUP_NOISE: Final = MARKUP_B / (MARKUP_A - 1)
+"""Prior mean of the variance of ln(price / valuation) around the markup: that of `posterior.markup` (specification §4.2)."""
 SPREAD_WEIGHT: Final = 1.0
 """The prior spread counts as so many deals."""
 
@@ -43,12 +46,15 @@ def fit_level(deals: Deals, prior: Prior) -> Level:
     valued = ~np.isnan(sold.lots.log_valuation)
     ratios = sold.log_price[valued] - sold.lots.log_valuation[valued]
     others = sold.log_price[~valued]
-    markup = _shrunk(ratios, 0.0, MARKUP_VARIANCE, prior.valued_log_sd**2)
+    markup = _shrunk(ratios, 0.0, MARKUP_VARIANCE, MARKUP_NOISE)
     mean = _shrunk(others, prior.log_median, prior.log_sd**2, prior.log_sd**2 / 4)
     squares = np.concatenate(((ratios - markup) ** 2, (others - mean) ** 2))
     base = prior.valued_log_sd if valued.sum() * 2 > len(sold) else prior.log_sd
-    square = _trimmed(squares)
-    variance = (SPREAD_WEIGHT * base**2 + square * len(sold)) / (SPREAD_WEIGHT + len(sold))
+    fitted = _weight(len(ratios), MARKUP_VARIANCE, MARKUP_NOISE) + _weight(
+        len(others), prior.log_sd**2, prior.log_sd**2 / 4
+    )
+    variance = SPREAD_WEIGHT * base**2 + _trimmed(squares) * len(sold)
+    variance /= SPREAD_WEIGHT + len(sold) - fitted  # residuals around fitted middles are smaller than around true ones
     return Level(markup=markup, mean=mean, spread=math.sqrt(variance))
 
 
@@ -56,9 +62,14 @@ def _shrunk(values: Array, centre: float, variance: float, noise: float) -> floa
     """Return the posterior of a mean; the sample enters by its median, against single errors."""
     if not len(values):
         return centre
-    weight = len(values) * variance / (len(values) * variance + noise)
+    weight = _weight(len(values), variance, noise)
     middle = float(np.median(values))
     return weight * middle + (1 - weight) * centre
+
+
+def _weight(count: int, variance: float, noise: float) -> float:
+    """Return what `count` values weigh beside the prior of their mean, 0 to 1."""
+    return count * variance / (count * variance + noise)
 
 
 def _trimmed(squares: Array) -> float:

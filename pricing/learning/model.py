@@ -120,7 +120,10 @@ class Model:
         self.quarantined: NDArray[np.bool_] = np.zeros(len(deals), dtype=bool)
         self.scores: list[float] = []
         self.forest: Forest | None = None
+        self._learnt: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self.forest_share, self.trust = 0.0, 1.0
+        self.left_out: dict[int, tuple[float, float]] = {}
+        """Forecast of each deal by the others, as the fit found it: log median and unit of misses."""
         self.alpha = ALPHA
         self._known: Posterior | None = None
         if self.used.sum() >= 3:
@@ -165,13 +168,13 @@ class Model:
                     self.shape, self.theta, self.rows.take(inside), self.y[inside], self.scale[inside]
                 )
 
-    def _around(self, row: Rows, leave_out: int | None = None) -> tuple[Posterior | None, NDArray[np.int64]]:
+    def _around(self, row: Rows, leave_out: frozenset[int] = frozenset()) -> tuple[Posterior | None, NDArray[np.int64]]:
         """Return the process conditioned on the deals nearest to a row, and which they are."""
-        if self._known is not None and leave_out is None:
+        if self._known is not None and not leave_out:
             return self._known, self._inside
         used = np.flatnonzero(self.used)
-        if leave_out is not None:
-            used = used[used != leave_out]
+        if leave_out:
+            used = used[~np.isin(used, list(leave_out))]
         if not len(used):
             return None, used
         if len(used) > NEIGHBOURS:
@@ -213,6 +216,7 @@ class Model:
             return
         generator = np.random.default_rng(self.settings.seed + 1)
         learnt = sold if len(sold) <= FOREST_MAX else np.sort(generator.choice(sold, FOREST_MAX, replace=False))
+        self._learnt = learnt
         if len(learnt) >= DEALS_MIN:
             self.forest = Forest(self.rows.take(learnt), self.y[learnt], self.scale[learnt], self.settings.seed % 2**31)
         chosen = np.arange(len(learnt))
@@ -221,12 +225,17 @@ class Model:
         places = learnt[chosen]
         mean, sd = self._left_out(places)
         self.trust = self._trust(self.y[places], mean)
-        mean = self.trust * mean
+        mean, sd = self._trusted(mean, sd)
         if self.forest is not None:
             seen = self.forest.out_of_bag[chosen]
             self.forest_share = _share(self.y[places], mean, seen)
             mean = (1 - self.forest_share) * mean + self.forest_share * seen
         self.scores = [float(s) for s in np.abs(self.y[places] - mean) / sd]
+        start = self.level.start(self.deals.lots.take(places))
+        self.left_out = {
+            int(place): (float(from_log + self.level.spread * m), float(self.level.spread * s))
+            for place, from_log, m, s in zip(places, start, mean, sd, strict=True)
+        }
 
     def _trust(self, y: Array, left_out: Array) -> float:
         """Return what the process's departure from the start is worth: all of it, or less where valuations say most."""
@@ -238,6 +247,10 @@ class Model:
         heard = max(len(y) - VALUED_ALONE, 0)
         return heard * best / (heard + VALUED_PRIOR_DEALS)
 
+    def _trusted(self, mean: Array, sd: Array) -> tuple[Array, Array]:
+        """Return what is taken of the process's departure from the start; what is not taken may be true, and widens the unit of misses."""
+        return self.trust * mean, np.asarray(np.hypot(sd, (1 - self.trust) * mean))
+
     def _left_out(self, places: NDArray[np.int64]) -> tuple[Array, Array]:
         if self._known is not None:
             mean, sd = self._known.left_out()
@@ -246,7 +259,7 @@ class Model:
         mean, sd = np.zeros(len(places)), np.zeros(len(places))
         for i, place in enumerate(places):
             row = self.rows.take(slice(place, place + 1))
-            near, _ = self._around(row, leave_out=int(place))
+            near, _ = self._around(row, leave_out=frozenset((int(place),)))
             assert near is not None, "there are more deals than one neighbourhood"
             one_mean, one_sd = self._capped(near, row)
             mean[i], sd[i] = one_mean[0], one_sd[0]
@@ -283,8 +296,7 @@ class Model:
 
     def _together(self, rows: Rows) -> tuple[Array, Array]:
         """Return the mean of process and forest, and the unit of misses."""
-        mean, sd = self._process(rows)
-        mean = self.trust * mean
+        mean, sd = self._trusted(*self._process(rows))
         if self.forest is not None:
             mean = (1 - self.forest_share) * mean + self.forest_share * self.forest.predict(rows)
         return mean, sd
@@ -307,27 +319,28 @@ class Model:
         k = np.maximum(k, 0.0) / near.scale
         return float(k.sum()) ** 2 / float((k**2).sum()) if k.any() else 0.0
 
-    def look(self, lots: Lots, shown: int, removed: int) -> Look:
+    def look(self, lots: Lots, shown: int, removed: int, left_out: frozenset[int] = frozenset()) -> Look:
         """Forecast one lot and say what it rests on, looking around it once.
 
         Args:
             lots: One lot.
             shown: Deals to compare it with.
             removed: Of those, the first ones for which the forecast without them is worked out.
+            left_out: Places of deals that must not speak. Parameters, start and intervals stay those of all deals.
         """
         with threadpool_limits(1):
             full = lots.full()
             rows = self.encoder.encode(full)
             start = float(self.level.start(lots)[0])
-            near, inside = self._around(rows) if self.used.any() else (None, np.zeros(0, dtype=np.int64))
-            tree = 0.0 if self.forest is None else self.forest_share * float(self.forest.predict(rows)[0])
+            near, inside = self._around(rows, left_out) if self.used.any() else (None, np.zeros(0, dtype=np.int64))
+            tree = self._tree(rows, left_out)
             share = (1 - self.forest_share) * self.trust
             reaches = [credible_quantile(self.scores, alpha * self.alpha / ALPHA) for alpha in (0.5, 0.2, 0.1)]
             mean, sd, n_eff = 0.0, float(np.sqrt(self._unknown_variance(rows))[0]), 0.0
             others: tuple[Beside, ...] = ()
             if near is not None:
                 means, sds = self._capped(near, rows)
-                mean, sd, n_eff = float(means[0]), float(sds[0]), self._count(near, rows)
+                mean, sd, n_eff = float(means[0]), float(self._trusted(means, sds)[1][0]), self._count(near, rows)
                 others = self._beside(near, inside, rows, mean, shown, removed)
             unit = self.level.spread
             middle = start + unit * float(np.clip(share * mean + tree, *self._bounds))
@@ -339,11 +352,20 @@ class Model:
             lifted = tuple(
                 replace(
                     one, paid=float(self.deals.log_price[one.place]), moved=share * unit * one.moved,
-                    without=None if one.without is None else start + unit * float(np.clip(share * one.without + tree, *self._bounds)),
+                    without=None if one.without is None else start + unit * float(
+                        np.clip(share * one.without + self._tree(rows, left_out | {one.place}), *self._bounds)
+                    ),
                 )
                 for one in others
             )  # fmt: skip
             return Look(forecast=forecast, explanation=explanation, beside=lifted)
+
+    def _tree(self, rows: Rows, left_out: frozenset[int]) -> float:
+        """Return the forest's part of one forecast; deals that it never learnt cannot be left out of it."""
+        if self.forest is None:
+            return 0.0
+        without = np.flatnonzero(np.isin(self._learnt, list(left_out))) if left_out else ()
+        return self.forest_share * float(self.forest.predict(rows, [int(place) for place in without])[0])
 
     def _beside(
         self, near: Posterior, inside: NDArray[np.int64], rows: Rows, mean: float, shown: int, removed: int
@@ -406,13 +428,7 @@ class Model:
 
     def without(self, lots: Lots, place: int) -> float:
         """Return the log median that one lot would have if a deal had not been made."""
-        with threadpool_limits(1):
-            rows = self.encoder.encode(lots.full())
-            near, _ = self._around(rows, leave_out=place)
-            mean = 0.0 if near is None else self.trust * float(self._capped(near, rows)[0][0])
-            if self.forest is not None:
-                mean = (1 - self.forest_share) * mean + self.forest_share * float(self.forest.predict(rows)[0])
-            return float(self.level.start(lots)[0] + self.level.spread * float(np.clip(mean, *self._bounds)))
+        return self.look(lots, 0, 0, frozenset((place,))).forecast.log_median
 
     def update(self, deal: Deals) -> bool:
         """Learn one more deal without fitting again; tell whether it was set aside as hardly possible."""

@@ -23,26 +23,47 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 def promoted(
-    champion_crps: Sequence[float], challenger_scores: Sequence[float], coverage: Sequence[bool], deals: int
+    champion_crps: Sequence[float],
+    challenger_crps: Sequence[float],
+    challenger_scores: Sequence[float],
+    coverage: Sequence[bool],
+    deals: int,
 ) -> Verdict:
-    """Return whether a challenger fitted on more deals replaces the champion.
+    """Return whether a challenger fitted on more deals replaces the champion (specification §7 no. 2).
 
-    While the champion has forecast fewer than thirty outcomes, more data win. Afterwards the challenger's own left-out misses must lie
-    within 80 % intervals often enough, or the champion must have left its own bounds.
+    Losses are paired: each outcome that the champion forecast before it came, and the challenger's forecast of the same deal by all the
+    others. While those are fewer than thirty, more data win unless the test of Diebold and Mariano says that the champion is better.
+    Afterwards the challenger's score must be no worse and its own left-out misses must lie within 80 % intervals often enough; a
+    champion out of its own bounds gives way to any challenger that is not proven to be worse.
+
+    Args:
+        champion_crps: The champion's scores of paired outcomes.
+        challenger_crps: The challenger's scores of the same.
+        challenger_scores: Left-out misses of the challenger, in its own units.
+        coverage: Whether each outcome fell into the champion's range.
+        deals: Deals that the challenger knows.
     """
     share = sum(coverage) / len(coverage) if coverage else None
     inside = _share_within(challenger_scores)
+    paired = len(champion_crps)
+    ours, theirs = (sum(losses) / paired if paired else None for losses in (champion_crps, challenger_crps))
+    worse_p = diebold_mariano(champion_crps, challenger_crps)
     metrics: dict[str, float | None] = {
         "deals": float(deals),
-        "champion_crps": sum(champion_crps) / len(champion_crps) if champion_crps else None,
+        "paired": float(paired),
+        "champion_crps": ours,
+        "challenger_crps": theirs,
+        "challenger_better_p": diebold_mariano(challenger_crps, champion_crps),
+        "challenger_worse_p": worse_p,
         "champion_coverage": share,
         "challenger_coverage": inside,
     }
-    if len(coverage) < DEALS_MIN:
-        return Verdict(promote=True, metrics=metrics)
+    if paired < DEALS_MIN:
+        return Verdict(promote=worse_p >= WORSE_P, metrics=metrics)
     champion_out = share is not None and not COVERAGE_LOW <= share <= COVERAGE_HIGH
     challenger_in = inside is None or COVERAGE_LOW <= inside <= COVERAGE_HIGH
-    return Verdict(promote=challenger_in or champion_out, metrics=metrics)
+    better = ours is not None and theirs is not None and theirs <= ours
+    return Verdict(promote=(better and challenger_in) or (champion_out and worse_p >= WORSE_P), metrics=metrics)
 
 
 def _share_within(scores: Sequence[float]) -> float | None:

@@ -202,6 +202,8 @@ def bounds_of(table: str, field: str, code: str) -> tuple[float, float]:
         return -1.0, 2.0
     if table == "figure" and code in ("category_log_median", "bidders_shape", "bidders_rate", "category_log_sd"):
         return 0.01, 40.0
+    if table == "figure" and code in ("instalment_months", "option_years"):
+        return 0.5, 60.0
     return (0.01, 5.0) if code.endswith("_sd") else (0.0, 1.0)
 
 

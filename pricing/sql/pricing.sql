@@ -32,6 +32,13 @@ SELECT * FROM pricing_fit ORDER BY number DESC LIMIT $1;
 -- name: add_fit
 INSERT INTO pricing_fit (number, head, edits, code, seed, metrics, champion, fitted_at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
+-- name: add_index_point
+INSERT INTO pricing_index (fit, place, quarter, level, deals, published) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: index_of_champion
+SELECT quarter, level, deals, published FROM pricing_index
+WHERE fit = (SELECT max(number) FROM pricing_fit WHERE champion) ORDER BY place;
+
 -- name: last_quote
 SELECT number, digest FROM pricing_quote ORDER BY number DESC LIMIT 1;
 
@@ -43,6 +50,10 @@ SELECT * FROM pricing_quote WHERE id = $1;
 
 -- name: quotes_of
 SELECT number, id, subject, body, quoted_at_us FROM pricing_quote WHERE owner = $1 AND number < $2 ORDER BY number DESC LIMIT $3;
+
+-- name: quotes_about
+-- What a seller had been quoted before an instant, newest first.
+SELECT id, wish, body, quoted_at_us FROM pricing_quote WHERE owner = $1 AND quoted_at_us <= $2 ORDER BY number DESC LIMIT $3;
 
 -- name: quotes_page
 SELECT * FROM pricing_quote WHERE number > $1 ORDER BY number LIMIT $2;

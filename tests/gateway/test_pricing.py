@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
 
 import pytest
 from pypdf import PdfReader
 
 from gateway.accounts.model import Role
 from gateway.services import Services
+from pricing.observations import Observation
 from pricing.process import run
 from tests.gateway.conftest import Person, Town
 
@@ -17,16 +20,23 @@ FACTS = {"industry": "software", "trl": 6, "sales_fen": "500000000", "spent_fen"
 FORM = {"industry": "software", "trl": "6", "sales": "500", "spent": "200", "remaining_years": "12"}
 
 
-@pytest.fixture
-async def priced(market: Services) -> AsyncIterator[Services]:
-    """A market with its pricing process."""
+@asynccontextmanager
+async def pricing_of(market: Services) -> AsyncIterator[None]:
+    """Run the pricing process of a market."""
     ready, stopping = asyncio.Event(), asyncio.Event()
     process = asyncio.create_task(run(market.pricing.dsn, market.config.data_dir, ready=ready.set, stopping=stopping))
     async with asyncio.timeout(60):
         await ready.wait()
-    yield market
+    yield
     stopping.set()
     await process
+
+
+@pytest.fixture
+async def priced(market: Services) -> AsyncIterator[Services]:
+    """A market with its pricing process."""
+    async with pricing_of(market):
+        yield market
 
 
 async def page(
@@ -74,8 +84,6 @@ async def test_the_report_on_paper_says_what_the_page_says_and_is_no_appraisal(p
         pdf = await answer.read()
     async with seller.http.get(f"{seller.base}{where}/report.pdf", headers=seller.headers) as answer:
         assert await answer.read() == pdf, "the same quote is the same document"
-    from io import BytesIO
-
     from gateway.pages.pricing_words import rough
 
     text = "".join("".join(sheet.extract_text() for sheet in PdfReader(BytesIO(pdf)).pages).split())
@@ -121,6 +129,63 @@ async def test_a_what_if_is_not_stored_and_bounds_name_their_field(priced, town:
     status, text, _ = await page(seller, "/pricing/new", {**FORM, "sales": "much", "industry": ""})
     assert status == 422 and "请填写大于 0 的数字" in text and "请选择" in text
     assert (await seller.post("/api/v1/pricing/quotes", {"facts": FACTS, "achievement": "a" * 20}))[0] == 404
+
+
+def deal(number: int) -> tuple[str, int, Observation]:
+    one = Observation(
+        sold=True, price_fen=80_000_000 + 4_000_000 * (number % 9), mode="english", industry="software", trl=4 + number % 4,
+        remaining_years=8.0 + number % 5, title=f"成果{number}", bidders=2 + number % 3, seller="p1", buyer=f"p{number}",
+    )  # fmt: skip
+    return f"lot/x{number}", 1_700_000_000_000_000 + number * 9 * 86_400_000_000, one
+
+
+async def test_a_report_is_varied_by_its_sliders_and_without_a_deal_and_both_quotes_stay(market: Services, town: Town):
+    await market.pricing.store.add([deal(number) for number in range(30)], market.now_us)
+    async with pricing_of(market):
+        seller, other = await town.person(Role.SELLER), await town.person(Role.SELLER)
+        _, _, where = await page(seller, "/pricing/new", {**FORM, "completion": "300", "trl": "4", "sales": "9000"})
+        for language in ("zh", "en"):
+            status, text, _ = await page(seller, where, language=language)
+            assert status == 200 and "pricing." not in text.replace("css/pricing.css", ""), "a text is missing"
+        assert (
+            'name="without" value="lot/x' in text
+            and 'name="royalty_percent"' in text
+            and "At a volatility of 45 %" in text
+        )
+        left_out = text.split('name="without" value="')[1].split('"')[0]
+        changed = {"act": "vary", "sales": "12000", "completion": "300", "royalty_percent": "5", "without": left_out}
+        status, _, again = await page(seller, where, changed)
+        assert status == 303 and again != where
+        _, first = await seller.get(f"/api/v1{where}")
+        _, second = await seller.get(f"/api/v1{again}")
+        assert second["quote"]["without"] == [left_out] and first["quote"]["without"] == []
+        assert second["quote"]["range"] != first["quote"]["range"]
+        text = (await page(seller, again, language="en"))[1]
+        assert f'href="{where}"' in text and f"Left out: {left_out}" in text and "checked" in text
+        assert (await page(seller, where, {**changed, "sales": "-1"}))[0] == 422
+        assert (await page(seller, where, {**changed, "without": "lot/none"}))[0] == 422
+        body = {"facts": FACTS, "after": first["id"]}
+        assert (await seller.post("/api/v1/pricing/quotes", body))[0] == 200
+        assert (await other.post("/api/v1/pricing/quotes", body))[0] == 404
+        async with seller.http.get(f"{seller.base}{again}/report.pdf", headers=seller.headers) as answer:
+            pdf = "".join(
+                "".join(sheet.extract_text() for sheet in PdfReader(BytesIO(await answer.read())).pages).split()
+            )
+        assert "可比案例的调整过程" in pdf and "实物期权" in pdf and left_out in pdf
+
+
+async def test_the_index_of_prices_is_public_and_stands_although_pricing_is_away(market: Services, town: Town):
+    visitor = await town.person(None)
+    assert (await visitor.get("/api/v1/pricing/index"))[1] == {"base": 100.0, "points": []}
+    await market.pricing.store.add([deal(number) for number in range(40)], market.now_us)
+    async with pricing_of(market):
+        pass
+    status, body = await visitor.get("/api/v1/pricing/index")
+    assert status == 200 and body["points"][0]["level"] == 100.0 and len(body["points"]) > 3
+    for language, title in (("zh", "技术价格指数"), ("en", "Index of prices")):
+        status, text, _ = await page(visitor, "/pricing", language=language)
+        assert status == 200 and title in text and "2024Q1" in text
+        assert "pricing." not in text.replace("css/pricing.css", ""), "a text is missing"
 
 
 async def test_fairness_and_the_decision_are_on_record(priced, town: Town):

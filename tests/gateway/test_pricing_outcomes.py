@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+from engine.catalogue.achievements.versions import AchievementId
 from engine.journal.secrecy import Vault, read_log_key
 from engine.rules.auction import terms as t
+from engine.rules.auction.events import BidAccepted, BidKind
 from engine.rules.auction.state import Phase
-from engine.values import Amount, DurationUs, InstantUs, LotId
+from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 from gateway.accounts.model import Role
 from gateway.services import Services
 from pricing.desk import PricingDesk
 from pricing.following import OutcomeFeed
+from pricing.observations import Observed
+from pricing.outcomes import bids_of
+from pricing.quotes import Facts, Wish
+from tests.gateway.agreed import Agreement
 from tests.gateway.conftest import Town
 
 START = 5_000_000_00
@@ -61,3 +67,75 @@ async def test_a_sold_lot_and_an_unsold_one_are_learnt_once_with_what_was_paid_a
     assert sold.parties == (bidder.account.party,) == (sold.buyer,)
     assert [line.log_price is None for line in reversed(await market.pricing.store.outcomes())].count(True) == 1
     assert (await desk.answer("state", {}))["head"] == 2
+
+
+async def learnt(market: Services) -> list[Observed]:
+    """Let a desk follow the log twice and return what it observed."""
+    desk = PricingDesk(market.pricing.store, lambda: market.now_us)
+    await desk.open()
+    try:
+        vault = Vault(read_log_key(market.config.log_key_path))
+        for _ in range(2):
+            await OutcomeFeed(market.pool, desk, vault).run()
+    finally:
+        desk.close()
+    return [one async for one in market.pricing.store.observations(0, 100)]
+
+
+async def test_an_agreement_is_learnt_with_its_record_its_payment_and_whether_the_seller_did_as_he_was_advised(
+    market: Services, town: Town
+):
+    agreed = await Agreement(town).open()
+    parts = [{"amount": "50000000", "due": "签约时"}, {"amount": "30000000", "due": "验收后"}]
+    desk = PricingDesk(market.pricing.store, lambda: market.now_us)
+    await desk.open()
+    try:
+        facts = Facts(industry="software", trl=5, own_value_fen=1_000_000, valuation_fen=80_000_000)
+        wish = Wish(facts=facts, subject=f"achievement/{agreed.achievement}", as_of_us=market.now_us)
+        quoted = (await desk.quote(str(agreed.party), wish))["id"]
+    finally:
+        desk.close()
+    await agreed.published(payment={"mode": "INSTALMENT", "instalments": parts})
+    await agreed.certified()
+    status, answer = await agreed.act(agreed.approver, "confirm")
+    assert status == 200, answer
+    found = await learnt(market)
+    assert len(found) == 1
+    one = found[0].observation
+    published = await market.achievements.public(AchievementId(agreed.achievement))
+    assert published is not None
+    assert (one.mode, one.sold, one.price_fen, one.bidders) == ("agreement", True, 80_000_000, 1)
+    assert one.instalments_fen == (50_000_000, 30_000_000)
+    assert (one.trl, one.seller) == (published.record.trl, str(agreed.party)) and one.remaining_years is not None
+    assert one.quote == quoted and one.followed is not None
+    assert one.buyer.startswith("outside-") and "北疆" not in one.buyer
+
+
+async def test_who_lost_is_remembered_with_his_last_open_bid_and_proxies_stay_secret(market: Services, town: Town):
+    soon = t.Closing(opens_at_us=InstantUs(market.now_us), first_bid_clock_us=DurationUs(2_500_000))
+    await town.lot("fought", closing=soon, start_price=Amount(START), increment=t.FixedIncrement(Amount(10_000_00)))
+    first, second = await town.person(Role.BIDDER), await town.person(Role.BIDDER)
+    for person, amount in ((first, START), (second, START + 10_000_00)):
+        await person.post("/api/v1/lots/fought/admission", {"id": str(uuid4())})
+        status, answer = await person.post("/api/v1/lots/fought/bids", {"id": str(uuid4()), "amount": str(amount)})
+        assert status == 200, answer
+    assert await ended(market, LotId("fought")) is Phase.SOLD
+    one = (await learnt(market))[0].observation
+    assert first.account is not None and second.account is not None
+    assert one.buyer == second.account.party
+    assert (one.droppers, one.dropped_fen) == ((first.account.party,), (START,))
+    assert one.withdrawn == () and one.quote == "" and one.followed is None
+
+
+def test_a_leaders_automatic_answer_does_not_tell_more_of_a_loser_than_he_bid_openly():
+    def bid(who: str, amount: int | None, price: int, maximum: int | None = None) -> BidAccepted:
+        return BidAccepted(
+            bidder_id=PartyId(who), code=who, kind=BidKind.BID, amount=None if amount is None else Amount(amount),
+            maximum=None if maximum is None else Amount(maximum), price=Amount(price), price_changed=True, leader_code="a",
+            automatic=False, closes_at_us=None, extended=False,
+        )  # fmt: skip
+
+    found = bids_of(
+        "a", ("c",), [bid("b", 100, 120), bid("c", 90, 90), bid("d", None, 110, maximum=900), bid("a", 130, 130)]
+    )
+    assert found.lost == (("d", 110), ("b", 100), ("c", 90)) and found.dropped_out == ("c",)

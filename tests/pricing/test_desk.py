@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from pricing.client import ENDPOINT_FILE, PricingAway, PricingClient, PricingRefused
 from pricing.desk import PricingDesk
+from pricing.normalising import competition_step, payment_step, rights_step
 from pricing.observations import Observation
 from pricing.priors.tables import Edit, EditRefused
 from pricing.process import run
@@ -112,9 +115,100 @@ async def test_outcomes_are_scored_by_the_forecast_before_them_each_once_and_mov
     assert after.observed == 15 and before.observed == 0
     assert after.coverage_of == 15 and after.n_eff > 3
     assert after.range.p50 != before.range.p50
-    assert [line.name for line in after.approaches if line.weight] == ["market", "income", "cost"]
+    assert [line.name for line in after.approaches] == ["market", "comparables", "income", "cost"]
+    assert all(line.weight or line.dropped for line in after.approaches)
     assert sum(part.fen for part in after.explanation) + after.explained_from_fen == after.approaches[0].p50_fen
     assert len(after.comparables) == 12 and after.comparables[0].without_fen
+
+
+async def test_a_deal_that_is_left_out_moves_the_next_quote_as_the_first_one_said_and_both_are_stored(desk):
+    await desk.learn(await desk.store.add([outcome(n) for n in range(24)], NOW_US))
+    first = await desk.store.quote((await desk.quote("p1", WISH))["id"])
+    deal = first.quote.comparables[0]
+    other = replace(WISH, without=(deal.ref,), after=first.id)
+    second = await desk.store.quote((await desk.quote("p1", other))["id"])
+    assert second.quote.approaches[0].p50_fen == pytest.approx(deal.without_fen, abs=1)
+    assert second.quote.without == (deal.ref,) and "deals_left_out" in second.quote.warnings
+    assert deal.ref not in {one.ref for one in (*second.quote.comparables, *second.quote.comparison)}
+    assert (await desk.recompute(second.id))["same"] and second.wish.after == first.id
+    for bad in (("lot/none",), (deal.ref, deal.ref), ("a", "b", "c", "d")):
+        with pytest.raises(WishInvalid, match="without"):
+            await desk.preview(replace(WISH, without=bad))
+
+
+async def test_deals_are_made_comparable_step_by_step_and_the_steps_multiply_to_the_adjusted_price(desk):
+    deals = [outcome(n) for n in range(20)]
+    deals += [
+        outcome(n, licence="ordinary", mode="agreement", bidders=1, instalments_fen=(50 * WAN, 50 * WAN))
+        for n in range(20, 26)
+    ]
+    await desk.learn(await desk.store.add(deals, NOW_US))
+    quote = await desk.preview(WISH)
+    assert quote.comparison and sum(one.weight for one in quote.comparison) <= 1.0 + 1e-9
+    for one in quote.comparison:
+        assert [name for name, _ in one.steps] == ["rights", "payment", "competition", "time", "features"]
+        adjusted = one.price_fen * math.exp(sum(log for _, log in one.steps))
+        assert adjusted == pytest.approx(one.adjusted_fen, abs=1)
+    line = quote.approaches[1]
+    n_eff = float(next(one.value for one in line.inputs if one.name == "effective_deals"))
+    assert line.name == "comparables" and (line.dropped == "few_comparables") == (n_eff < 3)
+    market = desk._market
+    licence = next(one for one in market.known if one.observation.licence == "ordinary").observation
+    assert math.exp(rights_step(licence.licence, market.priors)) == pytest.approx(4.0)
+    assert math.exp(payment_step(licence, market.priors)) == pytest.approx((1 + 1.05**-0.5) / 2)
+    assert competition_step("english", 3, 0.6) == pytest.approx(-math.log(1.084152), abs=1e-4)
+    assert competition_step("agreement", 3, 0.6) == competition_step("english", 1, 0.6) == 0.0
+
+
+async def test_early_technology_is_priced_as_an_option_only_where_that_is_apt(desk):
+    def asked(**changes):
+        return replace(WISH, facts=replace(WISH.facts, **changes))
+
+    early = {"trl": 4, "sales_fen": 3_000 * WAN, "completion_fen": 220 * WAN}
+    quote = await desk.preview(asked(**early))
+    lines = {line.name: line for line in quote.approaches}
+    assert quote.option_reason == "early" and quote.option is not None
+    assert lines["income"].dropped == "option_instead" and lines["option"].weight > 0
+    assert quote.option.now_fen < quote.option.european_fen <= quote.option.american_fen == lines["option"].p50_fen
+    values = [fen for _, fen in quote.option.by_volatility]
+    assert values == sorted(values) and len(set(values)) == 3
+    reasons: dict[str, dict[str, Any]] = {
+        "ready": {**early, "trl": 6}, "contract": {**early, "trl": 6, "option_contract": True},
+        "no_completion": {**early, "completion_fen": None}, "no_sales": {**early, "sales_fen": None},
+        "out_of_reach": {**early, "completion_fen": 6_000 * WAN},
+    }  # fmt: skip
+    for reason, facts in reasons.items():
+        quote = await desk.preview(asked(**facts))
+        assert quote.option_reason == reason
+        assert (
+            ("option" in {line.name for line in quote.approaches})
+            == (reason == "contract")
+            == (quote.option is not None)
+        )
+    assert "below_completion" in quote.warnings and "income" not in {line.name for line in quote.approaches}
+
+
+async def test_the_index_of_prices_is_kept_with_its_model_and_tells_no_quarter_of_few_deals(desk):
+    assert await desk.store.index() == []
+    rising = [outcome(n, price_fen=round(80 * WAN * 1.02 ** (n // 2))) for n in range(0, 120, 2)]
+    few = [outcome(400 + n) for n in range(3)]
+    await desk.learn(await desk.store.add([*rising, *few], NOW_US))
+    await desk._fit_anew(63)
+    points = await desk.store.index()
+    assert points[0].level == 100.0 and points[1].level > 110.0
+    assert [point.quarter for point in points] == sorted(point.quarter for point in points)
+    assert all(point.deals == 0 or point.deals >= 5 for point in points)
+    assert points[-1].deals == 0 and points[-1].level == pytest.approx(points[-2].level)
+
+
+async def test_advice_that_was_followed_is_counted_and_what_it_does_to_the_model_is_told(desk):
+    plain = [outcome(n) for n in range(20)]
+    led = [outcome(100 + n, quote=f"q{n:016x}", followed=n % 4 > 0, price_fen=150 * WAN) for n in range(12)]
+    await desk.learn(await desk.store.add([*plain, *led], NOW_US))
+    await desk._fit_anew(32)
+    metrics = (await desk.store.fits(1))[0].metrics
+    assert (metrics["advised"], metrics["followed"]) == (12.0, 9.0)
+    assert metrics["anchor_shift"] > 0.02
 
 
 async def test_certificates_are_another_population(desk):
@@ -155,8 +249,6 @@ async def test_an_operators_change_of_a_table_changes_quotes_from_the_next_fit_a
 
 
 async def test_facts_out_of_bounds_name_their_field(desk):
-    from msgspec.structs import replace
-
     for field, value in (
         ("industry", "none"),
         ("trl", 0),
@@ -170,8 +262,6 @@ async def test_facts_out_of_bounds_name_their_field(desk):
 
 
 async def test_implausible_facts_are_warned_about_and_risk_is_not_counted_twice(desk):
-    from msgspec.structs import replace
-
     odd = replace(
         WISH.facts, sales_fen=10**13, spent_fen=100, remaining_years=30.0, royalty_percent=25.0, discount_percent=30.0
     )
@@ -182,8 +272,6 @@ async def test_implausible_facts_are_warned_about_and_risk_is_not_counted_twice(
 
 
 async def test_a_state_owned_achievement_is_not_listed_below_its_valuation(desk):
-    from msgspec.structs import replace
-
     quote = await desk.preview(replace(WISH, facts=replace(WISH.facts, state_owned=True, valuation_fen=900 * WAN)))
     assert quote.suggestion.floor_fen == 900 * WAN <= quote.suggestion.ask_fen
     assert quote.suggestion.floor_basis == "state_first_listing"

@@ -15,13 +15,33 @@ def line(number, pit=0.5, covered=True, mode="english"):
     )  # fmt: skip
 
 
-def test_more_data_win_until_thirty_outcomes_are_known_then_the_challenger_must_hold_its_promise():
-    assert promoted([0.2] * 10, [9.0] * 40, [True] * 10, 50).promote
-    good = [0.1 * (n % 14) for n in range(80)]
-    assert promoted([0.2] * 40, good, [True] * 32 + [False] * 8, 90).promote
-    growing = [0.02 * n for n in range(80)]
-    assert not promoted([0.2] * 40, growing, [True] * 32 + [False] * 8, 90).promote
-    assert promoted([0.2] * 40, growing, [True] * 20 + [False] * 20, 90).promote
+def mixed(middle, count):
+    """Losses around a middle, not all the same."""
+    return [middle + 0.02 * (n % 5 - 2) for n in range(count)]
+
+
+GOOD = [0.1 * (n % 14) for n in range(80)]
+GROWING = [0.02 * n for n in range(80)]
+HELD = [True] * 32 + [False] * 8
+
+
+def test_more_data_win_until_thirty_outcomes_are_known_unless_the_champion_is_proven_better():
+    assert promoted(mixed(0.2, 10), list(reversed(mixed(0.205, 10))), GOOD, [True] * 10, 50).promote
+    found = promoted(
+        mixed(0.2, 10), [loss + 0.1 + 0.01 * (n % 3) for n, loss in enumerate(mixed(0.2, 10))], GOOD, [True] * 10, 50
+    )
+    assert not found.promote and (found.metrics["challenger_worse_p"] or 0.0) < 0.1
+    assert promoted([], [], [], [], 3).promote
+
+
+def test_from_thirty_outcomes_on_a_challenger_must_score_no_worse_and_hold_its_promise():
+    assert promoted(mixed(0.2, 40), mixed(0.19, 40), GOOD, HELD, 90).promote
+    assert not promoted(mixed(0.2, 40), mixed(0.21, 40), GOOD, HELD, 90).promote
+    assert not promoted(mixed(0.2, 40), mixed(0.19, 40), GROWING, HELD, 90).promote
+    out = [True] * 20 + [False] * 20
+    assert promoted(mixed(0.2, 40), mixed(0.19, 40), GROWING, out, 90).promote
+    worse = [loss + 0.1 + 0.01 * (n % 3) for n, loss in enumerate(mixed(0.2, 40))]
+    assert not promoted(mixed(0.2, 40), worse, GROWING, out, 90).promote
 
 
 def test_the_paired_test_tells_the_better_forecaster():

@@ -15,7 +15,7 @@ from gateway.http.api.wishes import Digits, Instant, Query
 from gateway.http.api.wishes import Wish as Body
 from gateway.pricing import asking
 from gateway.pricing.record import Calibration, calibration_of
-from pricing.quotes import FEN_MAX, Facts, Quote, SaleMode, Wish
+from pricing.quotes import FEN_MAX, WITHOUT_MAX, Facts, IndexPoint, Quote, SaleMode, Wish
 from pricing.store import StoredQuote
 
 V1 = "/api/v1"
@@ -42,11 +42,16 @@ class FactsWish(Body):
     discount_percent: float | None = Field(None, gt=0, le=80)
     success_percent: float | None = Field(None, gt=0, le=100)
     own_value_fen: Digits | None = None
+    completion_fen: Digits | None = Field(
+        None, description="What must still be spent until it can be sold as a product."
+    )
+    option_contract: bool = Field(False, description="The contract is a right to decide later.")
+    option_years: float | None = Field(None, gt=0, le=20)
 
     def facts(self) -> Facts:
         """Return the module's form."""
         values: dict[str, Any] = dict(self)
-        for name in ("sales_fen", "spent_fen", "valuation_fen", "own_value_fen"):
+        for name in ("sales_fen", "spent_fen", "valuation_fen", "own_value_fen", "completion_fen"):
             values[name] = None if values[name] is None else min(int(values[name]), FEN_MAX + 1)
         return Facts(**values)
 
@@ -61,6 +66,10 @@ class QuoteWish(Body):
     permitted: tuple[SaleMode, ...] = Field(
         (), max_length=6, description="Modes that law and holder permit; empty: all."
     )
+    without: tuple[Annotated[str, StringConstraints(min_length=1, max_length=120)], ...] = Field(
+        (), max_length=WITHOUT_MAX, description="Refs of comparable deals that must not speak."
+    )
+    after: str = Field("", max_length=20, description="Id of an own quote that this one varies.")
 
 
 class FairnessWish(Body):
@@ -143,6 +152,13 @@ class FitView(Struct, frozen=True, kw_only=True):
     metrics: dict[str, float | None]
 
 
+class IndexView(Struct, frozen=True, kw_only=True):
+    """The index of prices by quarter, the first one 100, of the model in use. Quarters with fewer than five deals tell no number."""
+
+    base: float
+    points: list[IndexPoint]
+
+
 class CaseView(Struct, frozen=True, kw_only=True):
     """A case for reviewers: a pattern, how likely it is by accident, and the rows."""
 
@@ -202,6 +218,11 @@ async def calibration(call: Call, query: CalibrationQuery) -> Calibration:
     return calibration_of(await call.services.pricing.store.outcomes(), query.mode)
 
 
+async def index(call: Call) -> IndexView:
+    """Return the index of prices: what the same thing would have fetched in each quarter."""
+    return IndexView(base=100.0, points=await call.services.pricing.store.index())
+
+
 async def model(call: Call) -> FitView:
     """Return the card of a model version."""
     number = call.path["number"]
@@ -241,6 +262,7 @@ def _wish(call: Call, wish: QuoteWish) -> Wish:
     return Wish(
         facts=wish.facts.facts(), purpose=wish.purpose, subject=f"achievement/{wish.achievement}" if wish.achievement else "",
         as_of_us=wish.as_of_us or call.services.now_us, permitted=tuple(wish.permitted),
+        without=tuple(wish.without), after=wish.after,
     )  # fmt: skip
 
 
@@ -272,6 +294,7 @@ PRICING_ENDPOINTS = (
     ),
     Endpoint("POST", f"{V1}/pricing/fairness", "Judge an agreed price", fairness, FairnessView, FairnessWish, _ASKED),
     Endpoint("GET", f"{V1}/pricing/calibration", "How forecasts have done", calibration, Calibration, CalibrationQuery),
+    Endpoint("GET", f"{V1}/pricing/index", "Prices of like things by quarter", index, IndexView),
     Endpoint("GET", f"{V1}/pricing/models/{{number}}", "Card of a model version", model, FitView, refuses=(Code.NOT_FOUND,)),
     Endpoint("GET", f"{V1}/surveillance/cases", "Patterns that wait for reviewers", cases, CasesView),
     Endpoint(
