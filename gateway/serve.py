@@ -88,6 +88,7 @@ from gateway.notices.ladders import Ladders
 from gateway.notices.objectors import Objectors
 from gateway.notices.telling import Telling as NoticeTelling
 from gateway.pricing.beside import Pricing, pricing_beside
+from gateway.pricing.linking import gather_for_ever
 from gateway.probing.child import probe_for_ever
 from gateway.registrations.gathering import Gathering
 from gateway.registrations.registering import (
@@ -395,6 +396,7 @@ async def _start_parts(base: _Base, engine: MarketPort, duties: Duties, stack: A
         partial(keep_checkpoints, services),
         partial(rescan_attachments, services.attachments),
         partial(expire_needs, services.needs),
+        partial(gather_for_ever, services),
     ):
         duties.keep(duty)
     news = NoticeTelling(pool, engine.notices.load, services.objectors, engine.clock.now_us)

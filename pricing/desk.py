@@ -164,7 +164,8 @@ class PricingDesk:
             if line.log_price is not None
         }
         observed = [one async for one in self.store.observations(max(self._head - WATCHED_MAX, 0), self._head)]
-        found = await self._work(suspicions, observed, outcomes)
+        shared, parties = await self.store.shared()
+        found = await self._work(suspicions, observed, outcomes, shared, parties)
         cases = [
             (
                 Case(

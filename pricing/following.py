@@ -32,7 +32,7 @@ from pricing.desk import PricingDesk
 from pricing.facts import facts_of
 from pricing.observations import Observation
 from pricing.outcomes import Bids, agreement_outcome, bids_of, listing_outcome, lot_outcome, with_facts
-from pricing.quotes import Quote, Wish
+from pricing.quotes import Quote, is_about
 
 CONSUMER: Final = "pricing"
 PAGE: Final = 1_000
@@ -118,7 +118,7 @@ class OutcomeFeed:
     async def _exposed(self, one: Observation, achievement: str, chosen_fen: int, at_us: int) -> Observation:
         """Return an outcome with the newest quote that its seller had been shown for it, and whether he did as it said."""
         for quote_id, wish, quote in await self._desk.store.quotes_about(one.seller, at_us, QUOTES_LOOKED_AT):
-            if _is_about(wish, achievement, one.title):
+            if is_about(wish, achievement, one.title):
                 advised = advised_fen(quote, one)
                 followed = abs(math.log(max(chosen_fen, 1) / max(advised, 1))) <= FOLLOWED_WITHIN
                 return replace(one, quote=quote_id, followed=followed)
@@ -163,9 +163,3 @@ def advised_fen(quote: Quote, one: Observation) -> int:
 
 def _bids(state: LotState, events: Sequence[Any]) -> Bids:
     return bids_of(str(state.winner or ""), state.excluded, events)
-
-
-def _is_about(wish: Wish, achievement: str, title: str) -> bool:
-    if achievement and wish.subject:
-        return wish.subject == f"achievement/{achievement}"
-    return bool(title) and wish.facts.title == title

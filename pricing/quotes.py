@@ -319,6 +319,13 @@ def read_wish(text: str) -> Wish:
     return msgspec.json.decode(text, type=Wish)
 
 
+def is_about(wish: Wish, achievement: str, title: str) -> bool:
+    """Tell whether a wish was about an achievement; by its title where one of both names no record."""
+    if achievement and wish.subject:
+        return wish.subject == f"achievement/{achievement}"
+    return bool(title) and wish.facts.title == title
+
+
 class WishInvalid(ValueError):
     """A wish is out of bounds; the argument names the field."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +11,10 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from engine.evidence.quotes import quote_digest
 from engine.journal.follower import Connection
 from engine.journal.queries import load_queries
+from pricing.integrity.links import Shared
 from pricing.observations import EMPTY, Observation, Observed, next_digest, observation_text, read_observation
 from pricing.priors.tables import Edit, Priors, edited, packaged_priors
 from pricing.quotes import IndexPoint, Quote, Wish, quote_text, read_quote, read_wish, wish_text
@@ -23,8 +24,10 @@ PRICING_MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
 PAGE: Final = 5_000
 EDITS_MAX: Final = 10_000
 CASES_SHOWN: Final = 100
+SHARED_BY_MAX: Final = 50
+"""What more parties share is a campus or a carrier and ties nobody."""
+SHARED_MAX: Final = 5_000
 OUTCOMES_SHOWN: Final = 2_000
-_TAG: Final = b"ortoo-pricing-quote-1\0"
 
 
 class StoredQuote(Struct, frozen=True, kw_only=True):
@@ -93,6 +96,16 @@ class Case(Struct, frozen=True, kw_only=True):
     opened_at_us: int
     verdict: str = ""
     reason: str = ""
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """A party and the digest of something that may tie it to others: `network`, `person` (a telephone), `bank`, `account` (an agent)."""
+
+    kind: str
+    digest: bytes
+    party: str
+    first_at_us: int
+    last_at_us: int
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -217,8 +230,12 @@ class PricingStore:
 
     async def quotes_about(self, owner: str, until_us: int, limit: int) -> list[tuple[str, Wish, Quote]]:
         """Return the newest quotes that a party had been given before an instant."""
-        rows = await self._pool.fetch(QUERIES["quotes_about"], owner, until_us, limit)
+        rows = await self.raw_quotes_about(owner, until_us, limit)
         return [(row["id"], read_wish(row["wish"]), read_quote(row["body"])) for row in rows]
+
+    async def raw_quotes_about(self, owner: str, until_us: int, limit: int) -> list[asyncpg.Record]:
+        """Return the same as they are stored, newest first."""
+        return list(await self._pool.fetch(QUERIES["quotes_about"], owner, until_us, limit))
 
     async def broken_quote(self) -> str | None:
         """Return the id of the first quote whose digest does not fit, None if the whole chain holds."""
@@ -295,6 +312,22 @@ class PricingStore:
         verdicts = await self._pool.fetch(QUERIES["verdicts"], case_id)
         return _case(row), [Verdict(**dict(line)) for line in verdicts]
 
+    async def put_links(self, links: Sequence[Link], now_us: int, forget_before_us: int) -> None:
+        """Record ties; those not seen since an instant are forgotten."""
+        lasting = [
+            (one.kind, one.digest, one.party, one.first_at_us, one.last_at_us if one.kind == "network" else now_us)
+            for one in links
+        ]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.executemany(QUERIES["put_link"], lasting)
+            await connection.execute(QUERIES["forget_links"], forget_before_us)
+
+    async def shared(self) -> tuple[list[Shared], int]:
+        """Return what several parties share, and how many parties have a network on record."""
+        rows = await self._pool.fetch(QUERIES["shared_links"], SHARED_BY_MAX, SHARED_MAX)
+        parties = await self._pool.fetchval(QUERIES["linked_parties"])
+        return [Shared(kind=row["kind"], parties=tuple(row["parties"])) for row in rows], int(parties)
+
     async def decide(self, case_id: str, verdict: str, reason: str, account: str, now_us: int) -> None:
         """Record a reviewer's verdict."""
         await self._pool.execute(QUERIES["add_verdict"], case_id, verdict, reason, account, now_us)
@@ -307,12 +340,6 @@ class PricingStore:
         """Return recorded decisions on a quote: (body, account, instant)."""
         rows = await self._pool.fetch(QUERIES["decisions"], quote_id)
         return [(msgspec.json.decode(row["body"]), row["account"], row["at_us"]) for row in rows]
-
-
-def quote_digest(before: bytes, wish: str, body: str) -> bytes:
-    """Return the digest of a quote in its chain."""
-    parts = [wish.encode(), body.encode()]
-    return sha256(_TAG + before + b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
 
 
 def _fit(row: asyncpg.Record) -> Fit:

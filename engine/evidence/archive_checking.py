@@ -36,6 +36,7 @@ from engine.evidence.checkpoints import is_signed, read_checkpoint
 from engine.evidence.claims import claim_problems
 from engine.evidence.lines import StreamWalk
 from engine.evidence.offline import check_receipt
+from engine.evidence.quotes import QUOTES, quote_problem
 from engine.evidence.snapshots import statement_problem
 from engine.evidence.verification import Finding
 from engine.rules.publicity.events import ObjectionFiled
@@ -215,6 +216,10 @@ class _Check:
             if problem is not None:
                 self.note(SNAPSHOTS, f"entry {number + 1}: {problem}")
         self._sealed_objections()
+        for number, line in enumerate(self.lines(QUOTES), start=1):
+            problem = quote_problem(line)
+            if problem is not None:
+                self.note(QUOTES, f"line {number}: {problem}")
         heads = {walk.digest.hex() for walk in self.walks.values()}
         for number, line in enumerate(self.lines(CHECKPOINTS), start=1):
             problem = self._checkpoint(line, heads)

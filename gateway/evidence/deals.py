@@ -15,7 +15,7 @@ from engine.rules.listing.sessions import lot_of
 from engine.rules.listing.state import ListingState
 from engine.rules.publicity.state import NoticeState
 from engine.rules.rejections import Reject
-from engine.values import LotId, NoticeId, PartyId, group_of, is_lot_id, is_notice_id
+from engine.values import CNY, LotId, NoticeId, PartyId, group_of, is_lot_id, is_notice_id
 from gateway.accounts.model import UNREACHABLE, Caller, Role
 from gateway.errors import Code, Refused
 from gateway.http.commands import find_lot
@@ -42,6 +42,8 @@ class Deal(Struct, frozen=True, kw_only=True):
     achievement: str = ""
     achievement_version: int = 0
     achievement_digest: str = ""
+    price_fen: int | None = None
+    """What it came to, of the newest deal where there are several; None while nothing was struck, or in another currency."""
 
 
 async def find_deal(services: Services, kind: str, subject_id: str) -> Deal:
@@ -85,6 +87,7 @@ def edition_for(caller: Caller, deal: Deal) -> Edition:
 
 
 def _of_lot(state: LotState) -> Deal:
+    sold, named = state.winner is not None and state.price is not None, state.achievement
     return Deal(
         kind="lot",
         id=state.lot_id,
@@ -95,6 +98,10 @@ def _of_lot(state: LotState) -> Deal:
         streams=(LOTS.stream(state.lot_id),),
         state=state,
         ready=state.phase.is_final,
+        price_fen=int(state.price or 0) if sold and state.terms.currency == CNY else None,
+        achievement="" if named is None else named.id,
+        achievement_version=0 if named is None else named.version,
+        achievement_digest="" if named is None else named.digest,
     )
 
 
@@ -124,6 +131,7 @@ def _of_notice(state: NoticeState) -> Deal:
         streams=(NOTICES.stream(state.notice_id),),
         state=state,
         ready=bool(state.versions),
+        price_fen=int(state.deal.price) if state.deal is not None and state.deal.currency == CNY else None,
         achievement=state.content.achievement_id,
         achievement_version=state.content.achievement_version,
         achievement_digest=state.content.achievement_digest,
@@ -155,4 +163,5 @@ async def _of_listing(services: Services, state: ListingState) -> Deal:
         achievement=state.subject.achievement_id,
         achievement_version=state.subject.achievement_version,
         achievement_digest=state.subject.achievement_digest,
+        price_fen=int(state.deals[-1].price) if state.deals and state.terms.currency == CNY else None,
     )

@@ -21,6 +21,7 @@ from engine.evidence.checkpoints import Checkpoint, ShardHead, sign_checkpoint, 
 from engine.evidence.claims import stream_claim
 from engine.evidence.editions import Edition, withheld
 from engine.evidence.lines import KEPT, line_of
+from engine.evidence.quotes import QUOTES
 from engine.evidence.receipts import receipt_document
 from engine.journal.codec import decode_event
 from engine.journal.digests import first_digest
@@ -29,7 +30,17 @@ from engine.journal.streams import kind_of
 from engine.typesetting.request import Frame, data_digest, statement_bytes
 from engine.values import PartyId
 from gateway.evidence.deals import Deal
-from gateway.evidence.papers import Rows, basis, entry_row, event_name, facts, objections, paper_row, step_row
+from gateway.evidence.papers import (
+    Rows,
+    basis,
+    entry_row,
+    event_name,
+    facts,
+    objections,
+    paper_row,
+    quote_row,
+    step_row,
+)
 from gateway.evidence.publicity import publicity_members
 from gateway.evidence.reading import Head, Kept, Wanted, records_of, snapshots_of
 from gateway.formatting import when
@@ -88,6 +99,8 @@ class Making:
         _add_pages(archive, pages)
         for name, content in await publicity_members(services, wanted.deal.state, wanted.edition):
             archive.add(name, content)
+        if wanted.quotes:
+            archive.add(QUOTES, b"".join(one.line for one in wanted.quotes))
         data = await self._data(archive, pages)
         archive.add("checkpoints.jsonl", self._checkpoint())
         frame = self._frame()
@@ -161,6 +174,7 @@ class Making:
             "facts": facts(wanted.deal, wanted.edition, names, language),
             "edition_note": translate(language, f"evidence.note.{wanted.edition.value}"),
             "basis": basis(wanted.deal, wanted.edition, language),
+            "quotes": [quote_row(one, wanted.deal.price_fen) for one in wanted.quotes],
             "achievement": await self._achievement(archive),
             "objections": objections(wanted.deal, language),
             "course": self._rows.course,

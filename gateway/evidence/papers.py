@@ -18,6 +18,8 @@ from engine.values import PartyId
 from gateway.evidence.deals import Deal
 from gateway.formatting import money, until, when
 from gateway.pages.i18n import catalogue, translate
+from pricing.evidence import Shown
+from pricing.lognormal import LogNormal
 from settlement.evidence import Document, LedgerEntry, Step
 
 ROWS_MAX: Final = 1_000
@@ -256,6 +258,15 @@ def entry_row(entry: LedgerEntry, language: str) -> list[str]:
     """Return an entry of the ledger."""
     what = catalogue(language).get(f"evidence.money.{entry.fact}") or entry.fact
     return [str(entry.number), what, money(entry.amount_fen), when(entry.at_us, seconds=True)]
+
+
+def quote_row(one: Shown, price_fen: int | None) -> list[str]:
+    """Return a price estimate: number, when, its 80 % range and grade, where the deal came to stand, decisions recorded on it."""
+    at = one.quote.range
+    spread = LogNormal(one.quote.log_median, one.quote.log_sd)
+    place = "–" if price_fen is None else f"{spread.cdf(price_fen):.0%}"
+    ends = f"{money(at.p10)} – {money(at.p90)}"
+    return [one.id, when(one.quoted_at_us, seconds=True), f"{ends} ({one.quote.grade})", place, str(one.decisions)]
 
 
 def paper_row(paper: Document, language: str) -> list[str]:

@@ -20,13 +20,14 @@ from engine.rules.publicity.state import NoticeState
 from gateway.evidence.deals import Deal
 from gateway.evidence.publicity import looked_at
 from gateway.services import Services
+from pricing.evidence import Shown, quotes_shown
 from settlement.evidence import Found, Reader, find
 
 QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 PAGE: Final = 200
 """Records worked on at a time: the room is never kept waiting long."""
 SNAPSHOTS_MAX: Final = 500
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Counted up when the same facts would give another file."""
 
 
@@ -59,6 +60,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     heads: tuple[Head, ...]
     settled: Found
     """What settlement holds of it that this reader may have."""
+    quotes: tuple[Shown, ...]
+    """Price estimates that the seller had before the deal; his own edition and those of staff hold them."""
     number: str
 
     @property
@@ -81,6 +84,7 @@ async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str
         heads.append(Head(stream, row["stream_seq"], row["at_us"], row["digest"], row["shard"], row["seq"]))
     pages = await services.pool.fetch(QUERIES["page_places"], list(deal.streams), SNAPSHOTS_MAX)
     settled = await find(services.pool, list(deal.streams), Reader(party, sells=edition is Edition.SELLER))
+    quotes = await _quotes(services, deal, edition, max(head.at_us for head in heads))
     made_from: dict[str, Any] = {
         "format": FORMAT,
         "key": services.signing_key.public_key().public_bytes_raw().hex(),
@@ -90,6 +94,7 @@ async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str
         "streams": [[head.stream, head.seq, head.digest.hex()] for head in heads],
         "settled": [[kind.value, one, digest] for kind, one, digest, _ in settled.heads],
         "looks": await _looks(services, deal),
+        "quotes": [[one.id, one.digest, one.decisions] for one in quotes],
         "pages": [[row["stream"], row["seq"], row["url"]] for row in pages],
     }
     number = "EV-" + sha256(b"ortoo/evidence-number/v1\n" + canonical_bytes(made_from)).hexdigest()[:20].upper()
@@ -100,7 +105,17 @@ async def wanted_of(services: Services, deal: Deal, edition: Edition, party: str
         language=language,
         heads=tuple(heads),
         settled=settled,
+        quotes=tuple(quotes),
         number=number,
+    )
+
+
+async def _quotes(services: Services, deal: Deal, edition: Edition, until_us: int) -> list[Shown]:
+    """Return what the seller was quoted: it holds his reserve, so a buyer's edition has none of it."""
+    if edition is Edition.BUYER:
+        return []
+    return await quotes_shown(
+        services.pricing.store, str(deal.seller_id), deal.achievement, deal.title_zh, until_us, deal.price_fen
     )
 
 

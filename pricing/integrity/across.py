@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from scipy.stats import binom, hypergeom
+from scipy.stats import binom, hypergeom, mannwhitneyu
 
 FALSE_DISCOVERY: Final = 0.10
 
@@ -32,6 +32,11 @@ def no_repeat(members: int, lots: int) -> float:
 def always_loses(losses: int, lots: int, win_rate: float) -> float:
     """Return the chance to lose at least so many of a seller's lots at the usual rate of winning; weak evidence alone."""
     return float(binom.sf(losses - 1, lots, 1 - win_rate))
+
+
+def larger(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the chance that the first figures rank so high above the second ones by accident (Mann and Whitney; exact while few)."""
+    return float(mannwhitneyu(first, second, alternative="greater").pvalue)
 
 
 def reserve_hits(hits: int, lots: int, usual: float) -> float:

@@ -1,4 +1,5 @@
-"""Cases for people out of the market's outcomes: who sells too low together, who always loses for one seller, who comes in pairs.
+"""Cases for people out of the market's outcomes: who sells too low together, who always loses for one seller, who comes in pairs,
+who gives way to whom, whose bids lie too close, who is tied to whom.
 
 Every case carries the rows it rests on and waits for a reviewer; a p-value is the chance of the pattern by accident, not of guilt.
 """
@@ -14,8 +15,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pricing.integrity.across import always_loses, discoveries, together
+from pricing.integrity.across import always_loses, discoveries, larger, together
 from pricing.integrity.fairness import rolling
+from pricing.integrity.links import Shared, ties
 from pricing.observations import Observed
 
 PAIR_DEALS_MIN: Final = 3
@@ -24,6 +26,9 @@ LOTS_MIN: Final = 8
 PARTIES_A_LOT_MAX: Final = 60
 WIN_RATE: Final = 0.3
 ROWS_SHOWN: Final = 20
+BIDS_MIN: Final = 3
+GAVE_UP: Final = 5.0
+"""Log distance that stands for having dropped out: beyond any bid."""
 
 
 class Suspicion(Struct, frozen=True, kw_only=True):
@@ -37,15 +42,23 @@ class Suspicion(Struct, frozen=True, kw_only=True):
     listed: bool = False
 
 
-def suspicions(observed: Sequence[Observed], z: Mapping[int, float]) -> tuple[Suspicion, ...]:
+def suspicions(
+    observed: Sequence[Observed], z: Mapping[int, float], shared: Sequence[Shared] = (), parties: int = 0
+) -> tuple[Suspicion, ...]:
     """Return every pattern that was tested, with which of them go to people.
 
     Args:
         observed: Outcomes of the market.
         z: By place in the snapshot, how far each price stood from its forecast, in sds.
+        shared: What parties have in common.
+        parties: How many parties have a network on record.
     """
-    found = [*_low_prices(observed, z), *_in_pairs(observed), *_losers(observed)]
-    chosen = discoveries([one.p_value for one in found])
+    tested = [
+        *_low_prices(observed, z), *_in_pairs(observed), *_losers(observed), *_giving_way(observed), *_close_bids(observed),
+    ]  # fmt: skip
+    tied = [_case("linked", one.pair, one.p_value, one.rows) for one in ties(observed, shared, parties)]
+    found = [*tested, *tied]
+    chosen = (*discoveries([one.p_value for one in tested]), *discoveries([one.p_value for one in tied]))
     return tuple(
         Suspicion(
             id=one.id, screen=one.screen, subjects=one.subjects, p_value=one.p_value, evidence=one.evidence, listed=listed
@@ -109,6 +122,55 @@ def _losers(observed: Sequence[Observed]) -> list[Suspicion]:
         if len(rows) >= LOTS_MIN and losses == len(rows):
             evidence = tuple({"ref": ref} for ref, _ in rows[:ROWS_SHOWN])
             found.append(_case("always_loses", pair, always_loses(losses, len(rows), WIN_RATE), evidence))
+    return found
+
+
+def _giving_way(observed: Sequence[Observed]) -> list[Suspicion]:
+    """Test whether somebody stops far earlier where one certain party wins than where others do; who dropped out stopped at once."""
+    lots: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
+    for one in observed:
+        o = one.observation
+        if not o.sold or not o.buyer:
+            continue
+        short = {
+            party: math.log(o.price_fen / fen) for party, fen in zip(o.droppers, o.dropped_fen, strict=False) if fen > 0
+        }
+        short.update({party: GAVE_UP for party in o.withdrawn if party != o.buyer})
+        for party, gap in short.items():
+            lots[party].append((o.buyer, one.ref, gap))
+    found = []
+    for party, rows in sorted(lots.items()):
+        for winner in sorted({buyer for buyer, _, _ in rows}):
+            before, others = [r for r in rows if r[0] == winner], [gap for buyer, _, gap in rows if buyer != winner]
+            if len(before) < MET_MIN or len(others) < MET_MIN:
+                continue
+            evidence = tuple({"ref": ref, "short": gap} for _, ref, gap in before[:ROWS_SHOWN])
+            found.append(_case("gives_way", (party, winner), larger([gap for _, _, gap in before], others), evidence))
+    return found
+
+
+def _close_bids(observed: Sequence[Observed]) -> list[Suspicion]:
+    """Test whether bids lie closer together where two parties meet: cover bids stay near one another and near the winner's."""
+    spreads: list[tuple[str, frozenset[str], float]] = []
+    for one in observed:
+        o = one.observation
+        bids = [math.log(fen) for fen in (o.price_fen, *o.dropped_fen) if fen > 0]
+        if o.sold and len(bids) >= BIDS_MIN:
+            middle = sum(bids) / len(bids)
+            spread = math.sqrt(sum((bid - middle) ** 2 for bid in bids) / (len(bids) - 1))
+            spreads.append((one.ref, frozenset((o.buyer, *o.droppers)), spread))
+    met: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, (_, present, _) in enumerate(spreads):
+        for pair in combinations(sorted(present), 2):
+            met[pair].append(place)
+    found = []
+    for pair, places in sorted(met.items()):
+        inside = set(places)
+        others = [spread for place, (_, _, spread) in enumerate(spreads) if place not in inside]
+        if len(places) < MET_MIN or len(others) < LOTS_MIN:
+            continue
+        evidence = tuple({"ref": spreads[place][0], "spread": spreads[place][2]} for place in places[:ROWS_SHOWN])
+        found.append(_case("close_bids", pair, larger(others, [spreads[place][2] for place in places]), evidence))
     return found
 
 

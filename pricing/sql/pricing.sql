@@ -53,7 +53,7 @@ SELECT number, id, subject, body, quoted_at_us FROM pricing_quote WHERE owner = 
 
 -- name: quotes_about
 -- What a seller had been quoted before an instant, newest first.
-SELECT id, wish, body, quoted_at_us FROM pricing_quote WHERE owner = $1 AND quoted_at_us <= $2 ORDER BY number DESC LIMIT $3;
+SELECT * FROM pricing_quote WHERE owner = $1 AND quoted_at_us <= $2 ORDER BY number DESC LIMIT $3;
 
 -- name: quotes_page
 SELECT * FROM pricing_quote WHERE number > $1 ORDER BY number LIMIT $2;
@@ -98,3 +98,18 @@ INSERT INTO pricing_decision (quote, body, account, at_us) VALUES ($1, $2, $3, $
 
 -- name: decisions
 SELECT body, account, at_us FROM pricing_decision WHERE quote = $1 ORDER BY number LIMIT 100;
+
+-- name: put_link
+-- `last_at_us` of what stands on record for good is when it was last looked at, so that it is forgotten only when it is gone.
+INSERT INTO pricing_link (kind, digest, party, first_at_us, last_at_us) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (kind, digest, party) DO UPDATE SET last_at_us = greatest(pricing_link.last_at_us, excluded.last_at_us);
+
+-- name: forget_links
+DELETE FROM pricing_link WHERE last_at_us < $1;
+
+-- name: shared_links
+SELECT kind, digest, array_agg(party ORDER BY party) AS parties FROM pricing_link
+GROUP BY kind, digest HAVING count(*) BETWEEN 2 AND $1 ORDER BY kind, digest LIMIT $2;
+
+-- name: linked_parties
+SELECT count(DISTINCT party) FROM pricing_link WHERE kind = 'network';
