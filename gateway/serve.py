@@ -107,7 +107,6 @@ from pricing.store import PRICING_MIGRATIONS, PricingStore
 from settlement.credit.store import Credit
 from settlement.deals.working import Working
 from settlement.deposits.telling import Telling
-from settlement.distribution.store import Distribution
 from settlement.ledger.book import SETTLEMENT_MIGRATIONS
 from settlement.statistics.figures import Statistics
 
@@ -356,7 +355,7 @@ async def _start_parts(base: _Base, engine: MarketPort, duties: Duties, stack: A
         live=live,
         settling=settling,
         registering=registering,
-        distribution=Distribution(pool, settling.deals, calendar=lambda: calendar, now_us=engine.clock.now_us),
+        distribution=settling.distribution,
         credit=Credit(pool, calendar=lambda: calendar, now_us=engine.clock.now_us),
         statistics=Statistics(pool),
         banking=build_banking(pool, config, settling, engine.clock.now_us),

@@ -23,6 +23,7 @@ from settlement.deals.following import DealFollowing
 from settlement.deposits.clocks import Clocks
 from settlement.deposits.deposits import Deposits, Payee, no_account
 from settlement.deposits.finding import Figures
+from settlement.distribution.store import Distribution
 from settlement.following import Following
 from settlement.ledger.book import Ledger
 from settlement.payouts.payouts import PayoutFigures, Payouts
@@ -54,6 +55,7 @@ class Settling:
     following: Following
     deals: Deals
     deal_following: DealFollowing
+    distribution: Distribution
     counted: Counted
 
 
@@ -87,11 +89,12 @@ def build_settling(
     )
     clocks = Clocks(pool, deposits, now_us)
     deal_following = DealFollowing(pool, deals, Vault(read_log_key(config.log_key_path)))
-    return Settling(Ledger(pool), payouts, deposits, clocks, following, deals, deal_following, Counted())
+    distribution = Distribution(pool, deals, calendar=calendar, now_us=now_us)
+    return Settling(Ledger(pool), payouts, deposits, clocks, following, deals, deal_following, distribution, Counted())
 
 
 def settling_work(settling: Settling, *, here: bool = True) -> list[Work]:
-    """Return what runs for ever: the consumers of the log, clocks of deposits, orders to the bank, figures.
+    """Return what runs for ever: the consumers of the log, clocks of deposits, orders to the bank, paid plans, figures.
 
     Telling the engine (`settlement.deposits.telling.Telling`) is started by whoever can ask the engine, and so is the worker of deals
     (`settlement.deals.working.Working`), which tells listings. `here` False: a process of its own does all but the figures.
@@ -101,6 +104,7 @@ def settling_work(settling: Settling, *, here: bool = True) -> list[Work]:
         settling.deal_following.run,
         settling.clocks.run,
         settling.payouts.run,
+        settling.distribution.run,
     ]
     return [*(workers if here else []), partial(_count, settling)]
 

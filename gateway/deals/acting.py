@@ -73,6 +73,8 @@ async def act(services: Services, caller: Caller, network: str, deal_id: str, na
     if who not in allowed:
         raise RefusedByGateway(Code.FORBIDDEN)
     assert caller.account is not None, "the door lets no anonymous caller in"
+    if name == "distributed" and await services.distribution.by_plan(process.id, process.deal.seller_id):
+        raise RefusedByGateway(Code.WRONG_STATE, problem="distributed_by_plan")
     wanted = make(Wanted(process, side, caller, fields))
     if isinstance(wanted, a.RecordResale):
         wanted = await _with_deposit(services, process, wanted)

@@ -110,7 +110,6 @@ def words() -> dict[str, Any]:
     return {
         "tone": showing.tone,
         "owner_key": showing.owner_key,
-        "acts_now": showing.acts_now,
         "stages_of": showing.stages_of,
     }
 
@@ -128,10 +127,13 @@ async def _page(
     again = await services.settling.deals.second_sale(process) if process.phase is Phase.RESELLING else None
     names = await _names(services, (process.deal.seller_id, *process.deal.buyers, process.deal.fees.broker_id))
     history = await services.settling.deals.history(process.id, max(0, process.seq - EVENTS_SHOWN))
+    by_plan = process.phase is Phase.DISTRIBUTING and await services.distribution.by_plan(
+        process.id, process.deal.seller_id
+    )
     return page(
         request, template, 200 if refused is None else 422, process=process, deal=process.deal, who=who, names=names,
         refused=refused, typed=typed or {}, stages=showing.stages_of(process), steps=showing.steps_of(history),
-        acts=showing.acts_now(process, who if who else request[CALLER].role or ""),
+        acts=showing.acts_now(process, who if who else request[CALLER].role or "", by_plan=by_plan), by_plan=by_plan,
         lines=showing.lines_of(process, services.now_us), royalty=showing.royalty_words(process), rates_words=showing.rates_words(process),
         fee_words=showing.fee_words(process, language_of(request)),
         period=showing.next_period(process), second_sale=again, now_us=services.now_us, holder=services.config.escrow_holder,

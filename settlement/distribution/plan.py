@@ -50,6 +50,8 @@ class Problem(StrEnum):
     """The publicity has not ended."""
     UNDER_WAY = "under_way"
     """Another round of the deal is not paid yet."""
+    NOTHING_CHANGED = "nothing_changed"
+    """The days were counted by this very calendar, or the end was certain."""
 
 
 class Refusal(Struct, frozen=True):
@@ -105,6 +107,14 @@ class ObjectionDecided(Struct, frozen=True, kw_only=True, tag="distribution.obje
     reason: str
 
 
+class Recounted(Struct, frozen=True, kw_only=True, tag="distribution.recounted"):
+    """The official calendar for the end of the publicity came out. Members rely on the end announced: it moves later, never earlier."""
+
+    public_until_us: int
+    certain: bool
+    calendar: str
+
+
 class PaidOut(Struct, frozen=True, kw_only=True, tag="distribution.paid"):
     """The unit paid by its own payroll; `ref` names the payment."""
 
@@ -112,7 +122,7 @@ class PaidOut(Struct, frozen=True, kw_only=True, tag="distribution.paid"):
     ref: str
 
 
-Event = Proposed | Approved | Returned | Objected | ObjectionDecided | PaidOut
+Event = Proposed | Approved | Returned | Objected | ObjectionDecided | Recounted | PaidOut
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -127,6 +137,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     public_from_us: int = 0
     public_until_us: int = 0
     certain: bool = True
+    calendar: str = ""
+    """Version of the calendar that the end was counted by."""
     objection: str = ""
     objection_by: str = ""
     reason: str = ""
@@ -161,6 +173,14 @@ class Approve(Struct, frozen=True, kw_only=True):
     calendar: str
 
 
+class Recount(Struct, frozen=True, kw_only=True):
+    """Count the publicity again; the caller counted its days by a newer calendar."""
+
+    public_until_us: int
+    certain: bool
+    calendar: str
+
+
 class Return(Struct, frozen=True, kw_only=True):
     """Send it back."""
 
@@ -186,7 +206,7 @@ class Pay(Struct, frozen=True, kw_only=True):
     ref: str
 
 
-Act = Propose | Approve | Return | Object | DecideObjection | Pay
+Act = Propose | Approve | Recount | Return | Object | DecideObjection | Pay
 
 
 def decide(plan: Plan | None, act: Act, actor: str, at_us: int) -> Event | Refusal:
@@ -198,26 +218,43 @@ def decide(plan: Plan | None, act: Act, actor: str, at_us: int) -> Event | Refus
     match act:
         case Approve() | Return():
             return _judge(plan, act, actor)
-        case Object(text=text):
-            if plan.state is not PlanState.PUBLICITY or plan.payable(at_us):
-                return Refusal(Problem.WRONG_STATE)
-            return Objected(by=actor, text=text) if _said(text) else Refusal(Problem.REASON_REQUIRED)
-        case DecideObjection(upheld=upheld, reason=reason):
-            if plan.state is not PlanState.OBJECTED:
-                return Refusal(Problem.WRONG_STATE)
-            if actor in (plan.objection_by, plan.proposed.by):
-                return Refusal(Problem.SAME_PERSON)
-            return (
-                ObjectionDecided(by=actor, upheld=upheld, reason=reason)
-                if _said(reason)
-                else Refusal(Problem.REASON_REQUIRED)
-            )
-        case Pay(ref=ref):
-            if plan.state is not PlanState.PUBLICITY:
-                return Refusal(Problem.WRONG_STATE)
-            if not plan.payable(at_us):
-                return Refusal(Problem.TOO_EARLY)
-            return PaidOut(by=actor, ref=ref) if _said(ref) else Refusal(Problem.REASON_REQUIRED)
+        case Recount():
+            return _recount(plan, act)
+        case Object() | DecideObjection():
+            return _object(plan, act, actor, at_us)
+        case Pay():
+            return _pay(plan, act, actor, at_us)
+
+
+def _recount(plan: Plan, act: Recount) -> Event | Refusal:
+    if plan.state not in (PlanState.PUBLICITY, PlanState.OBJECTED):
+        return Refusal(Problem.WRONG_STATE)
+    if plan.certain or act.calendar == plan.calendar:
+        return Refusal(Problem.NOTHING_CHANGED)
+    until_us = max(plan.public_until_us, act.public_until_us)
+    return Recounted(public_until_us=until_us, certain=act.certain, calendar=act.calendar)
+
+
+def _object(plan: Plan, act: Object | DecideObjection, actor: str, at_us: int) -> Event | Refusal:
+    if isinstance(act, Object):
+        if plan.state is not PlanState.PUBLICITY or plan.payable(at_us):
+            return Refusal(Problem.WRONG_STATE)
+        return Objected(by=actor, text=act.text) if _said(act.text) else Refusal(Problem.REASON_REQUIRED)
+    if plan.state is not PlanState.OBJECTED:
+        return Refusal(Problem.WRONG_STATE)
+    if actor in (plan.objection_by, plan.proposed.by):
+        return Refusal(Problem.SAME_PERSON)
+    if not _said(act.reason):
+        return Refusal(Problem.REASON_REQUIRED)
+    return ObjectionDecided(by=actor, upheld=act.upheld, reason=act.reason)
+
+
+def _pay(plan: Plan, act: Pay, actor: str, at_us: int) -> Event | Refusal:
+    if plan.state is not PlanState.PUBLICITY:
+        return Refusal(Problem.WRONG_STATE)
+    if not plan.payable(at_us):
+        return Refusal(Problem.TOO_EARLY)
+    return PaidOut(by=actor, ref=act.ref) if _said(act.ref) else Refusal(Problem.REASON_REQUIRED)
 
 
 def _propose(act: Propose, actor: str) -> Proposed | Refusal:
@@ -280,7 +317,7 @@ def _changes(event: Event, at_us: int) -> dict[str, object]:
         case Approved():
             return {
                 "state": PlanState.PUBLICITY, "approved_by": event.by, "public_from_us": at_us,
-                "public_until_us": event.public_until_us, "certain": event.certain,
+                "public_until_us": event.public_until_us, "certain": event.certain, "calendar": event.calendar,
             }  # fmt: skip
         case Returned():
             return {"state": PlanState.RETURNED, "reason": event.reason}
@@ -289,6 +326,8 @@ def _changes(event: Event, at_us: int) -> dict[str, object]:
         case ObjectionDecided():
             state = PlanState.RETURNED if event.upheld else PlanState.PUBLICITY
             return {"state": state, "reason": event.reason}
+        case Recounted():
+            return {"public_until_us": event.public_until_us, "certain": event.certain, "calendar": event.calendar}
         case PaidOut():
             return {"state": PlanState.PAID, "paid_ref": event.ref, "paid_at_us": at_us}
         case _:

@@ -1,7 +1,13 @@
-"""Policies and plans in PostgreSQL: an act, its event and its row are one transaction; refusals are values."""
+"""Policies and plans in PostgreSQL: an act, its event and its row are one transaction; refusals are values.
+
+The worker is level-triggered: it counts publicity again that ran past an older holiday table, and tells a deal of a plan that was paid
+before the deal had come so far.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +24,7 @@ from engine.values import InstantUs
 from settlement.deals import acts as deal_acts
 from settlement.deals.deals import Deals
 from settlement.deals.phases import Phase
+from settlement.deals.store import Changed
 from settlement.distribution import plan as p
 from settlement.distribution.policy import Policy, problems_of
 from settlement.distribution.splitting import Cost, Person
@@ -27,11 +34,16 @@ from settlement.ledger.book import Connection
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "distribution.sql")
 PAGE_MAX: Final = 200
 PAID_MAX: Final = 10_000
+A_TURN: Final = 100
+MARKET: Final = "market"
+_FAULTS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 PLANS: Final = Chain(b"ortoo-distribution-event-1\0")
 POLICIES: Final = Chain(b"ortoo-distribution-policy-1\0")
 _PLAN: Final = msgspec.json.Decoder(p.Plan)
 _POLICY: Final = msgspec.json.Decoder(Policy)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+log = logging.getLogger(__name__)
 
 
 class Version(Struct, frozen=True, kw_only=True):
@@ -158,10 +170,13 @@ class Distribution:
         plan = await self.read(plan_id)
         if plan is None:
             return p.Refusal(p.Problem.NO_SUCH_PLAN)
+        until_us, certain, version = self._public_until(plan, self._now_us())
+        return await self.act(plan_id, p.Approve(public_until_us=until_us, certain=certain, calendar=version), by)
+
+    def _public_until(self, plan: p.Plan, from_us: int) -> tuple[int, bool, str]:
         calendar = self._calendar()
-        end = period_end(calendar, InstantUs(self._now_us()), days=plan.proposed.policy.publicity_days)
-        act = p.Approve(public_until_us=end.ends_at_us, certain=end.certain, calendar=calendar.version)
-        return await self.act(plan_id, act, by)
+        end = period_end(calendar, InstantUs(from_us), days=plan.proposed.policy.publicity_days)
+        return end.ends_at_us, end.certain, calendar.version
 
     async def act(self, plan_id: str, act: p.Act, by: str) -> p.Plan | p.Refusal:
         """Do an act on a plan. What was paid is told to its deal in the same transaction."""
@@ -191,6 +206,45 @@ class Distribution:
             if process is not None and process.phase is Phase.DISTRIBUTING:
                 await self._deals.do(said.deal, deal_acts.NoteDistributed(ref=plan_id), actor=by, on=connection)
         return after
+
+    async def by_plan(self, deal_id: str, party: str) -> bool:
+        """Tell whether a deal's income is distributed by plans and in no other way: there is a plan that was not sent back, or the
+        seller's unit has a policy in force.
+        """
+        planned = any(plan.state is not p.PlanState.RETURNED for plan in await self.of_deal(deal_id))
+        return planned or await self.in_force(party) is not None
+
+    # The market's own part
+
+    async def run(self, pause_s: float = 5.0) -> None:
+        """Work for ever."""
+        while True:
+            try:
+                done = await self.carry() + await self.recount()
+            except _FAULTS:
+                log.warning("distribution_waits", exc_info=True)
+                done = 0
+            if not done:
+                await asyncio.sleep(pause_s)
+
+    async def carry(self) -> int:
+        """Tell deals that wait for their distribution of plans that were paid before; return how many went on."""
+        done = 0
+        for row in await self._pool.fetch(QUERIES["to_carry"], A_TURN):
+            act = deal_acts.NoteDistributed(ref=row["id"])
+            outcome = await self._deals.do(row["deal"], act, key=f"distributed:{row['id']}")
+            done += isinstance(outcome, Changed) and not outcome.repeated
+        return done
+
+    async def recount(self) -> int:
+        """Count publicity again that ran past the holiday table known then; return how many plans that concerned."""
+        changed = 0
+        for row in await self._pool.fetch(QUERIES["to_recount"], self._calendar().version, A_TURN):
+            plan = _PLAN.decode(row["body"])
+            until_us, certain, version = self._public_until(plan, plan.public_from_us)
+            act = p.Recount(public_until_us=until_us, certain=certain, calendar=version)
+            changed += isinstance(await self.act(plan.id, act, MARKET), p.Plan)
+        return changed
 
     async def read(self, plan_id: str) -> p.Plan | None:
         """Return a plan."""

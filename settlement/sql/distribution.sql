@@ -38,6 +38,17 @@ SELECT body FROM distribution_plan WHERE party = $1 ORDER BY at_us DESC, id LIMI
 -- name: of_deal
 SELECT body FROM distribution_plan WHERE deal = $1 ORDER BY round LIMIT $2;
 
+-- name: to_carry
+-- Paid before the deal had come so far. The first paid round moves the deal.
+SELECT DISTINCT ON (p.deal) p.id, p.deal FROM distribution_plan p JOIN deal d ON d.id = p.deal
+WHERE d.phase = 'distributing' AND p.state = 'paid' ORDER BY p.deal, p.round LIMIT $1;
+
+-- name: to_recount
+SELECT body FROM distribution_plan
+WHERE state IN ('publicity', 'objected') AND convert_from(body, 'UTF8')::jsonb ->> 'certain' = 'false'
+    AND convert_from(body, 'UTF8')::jsonb ->> 'calendar' <> $1
+ORDER BY at_us, id LIMIT $2;
+
 -- name: keep
 INSERT INTO distribution_plan (id, party, deal, round, seq, state, income_fen, at_us, body, digest)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

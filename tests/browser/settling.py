@@ -200,6 +200,7 @@ class Settlement:
         second = self.visit(f"/desk/registrations/R-{self.id}", "registrar-b", size=DESK)
         second.fill("#number", number)
         second.locator("button[value=register]").click()
+        second.get_by_text(number).first.wait_for()
         second.get_by_text("已登记").first.wait_for()
 
     def registered(self, page: Any, number: str, directory: Path, *certified: str) -> dict[str, str]:

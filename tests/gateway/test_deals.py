@@ -41,15 +41,16 @@ class Table:
         self.id = "DA-" + uuid4().hex[:8]
         self.buyer_name = ""
 
-    async def struck(self, **more: object) -> Deal:
+    async def struck(self, *, register_seller: bool = True, **more: object) -> Deal:
         assert self.seller.account is not None and self.buyer.account is not None
-        await register_verified(self.market, self.seller.account, ACCOUNT)
+        if register_seller:
+            await register_verified(self.market, self.seller.account, ACCOUNT)
         self.buyer_name = await register_verified(self.market, self.buyer.account, ACCOUNT)
         source = a_deal().source.__class__(stream=f"lot/{self.id[3:]}", stream_seq=2, event_digest="0" * 64)
         deal = a_deal(
-            id=self.id, source=source, seller_id=self.seller.account.party, buyers=(self.buyer.account.party,), price_fen=PRICE,
-            title_zh="奶牛精准饲喂系统", title_en="Precision feeding", sign_by_us=self.market.now_us + 10**12,
-            struck_at_us=self.market.now_us, **more,
+            id=self.id, source=source, buyers=(self.buyer.account.party,), price_fen=PRICE, title_zh="奶牛精准饲喂系统",
+            title_en="Precision feeding", sign_by_us=self.market.now_us + 10**12, struck_at_us=self.market.now_us,
+            **{"seller_id": self.seller.account.party, **more},
         )  # fmt: skip
         async with self.market.pool.acquire() as connection, connection.transaction():
             await self.market.settling.deals.open(deal, on=connection)

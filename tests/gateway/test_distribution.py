@@ -10,13 +10,19 @@ import msgspec
 import openpyxl
 import pytest
 
+from engine.catalogue.parties.party import BankAccount
+from engine.rules.real_name import RealNameAct
+from engine.values import InstantUs
 from gateway.accounts.model import Role
 from gateway.services import Services
+from settlement.bank.port import PayoutResult, PayoutState
 from settlement.deals.phases import Phase
 from tests.gateway.conftest import Person, Town
+from tests.gateway.test_deals import ACCOUNT, Table
 from tests.gateway.test_deposits import html
 from tests.gateway.test_parties import colleague, founder
 from tests.settlement.deals.conftest import a_deal
+from tests.time_travel import travel
 
 POLICY = {
     "act": "propose_policy", "title": "收益分配办法", "adopted_ref": "校发〔2025〕12号", "from_1": "0", "reward_1": "70", "college_1": "10",
@@ -100,6 +106,60 @@ async def test_a_round_is_proposed_approved_public_and_listed(unit: Unit, town: 
         ("甲", "main", "798000.00"), ("乙", "other", "532000.00"), ("丙", "staff", "70000.00"),
     ]  # fmt: skip
     await _strangers(unit, town, page, plan)
+
+
+async def test_the_payment_of_the_plan_moves_the_deal_and_nothing_typed_beside_it_does(
+    market: Services, town: Town
+) -> None:
+    administrator = await founder(town)
+    assert administrator.account is not None
+    party = (await market.accounts.by_ids([administrator.account.id]))[administrator.account.id].party
+    for act in (RealNameAct.SUBMIT, RealNameAct.VERIFY):
+        await market.parties.act(party, act, administrator.account.id)
+    account = BankAccount(holder="草原示范有限公司", number=ACCOUNT, bank="示范银行")
+    await market.parties.set_bank_account(party, account, administrator.account.id)
+    approver = await colleague(town, administrator, "approver")
+    table = Table(market, administrator, await town.person(Role.BIDDER), await town.person(Role.OPERATOR))
+    await table.struck(register_seller=False, seller_id=party)
+    text = (await table.until(lambda one: one.phase is Phase.SIGNING)).contract_digest
+    for person in (table.seller, table.buyer):
+        assert await table.act(person, "sign", digest=text, agree="1") == 303
+    await table.until(lambda one: one.phase is Phase.PAYING)
+    await table.pay(300_000_00)
+    await table.until(lambda one: one.phase is Phase.DELIVERING)
+    assert await table.act(table.seller, "hand_over", proof_ref="登记簿副本") == 303
+    assert await table.act(table.operator, "accept", reason="已核对") == 303
+    process = await table.until(lambda one: one.phase is Phase.RELEASING)
+    async with market.pool.acquire() as connection, connection.transaction():
+        paid = PayoutResult(
+            order_id=process.open_orders[0].order_id, state=PayoutState.SETTLED, bank_ref="out-1", booked_at_us=InstantUs(market.now_us)
+        )  # fmt: skip
+        await market.settling.payouts.settle(connection, paid)
+    await table.until(lambda one: one.phase is Phase.REGISTERING)
+    assert await table.act(table.operator, "registered", number="2026150201000777") == 303
+    deal = f"/deals/{table.id}"
+    assert 'value="distributed"' in (await html(table.seller, deal))[1], "without a policy the seller says how"
+    unit = Unit(market, [administrator, administrator, approver], table.buyer)
+    assert (await unit.send(administrator, "/console/distribution", **POLICY))[0] == 303
+    assert (await unit.send(approver, "/console/distribution", act="approve_policy", version="1"))[0] == 303
+    for person in (table.seller, table.operator):
+        status, text = await html(person, deal)
+        assert status == 200 and 'value="distributed"' not in text and f"{deal}/distribution" in text
+        assert await table.act(person, "distributed", ref="已分配") == 422
+    refused = await table.seller.post(f"/api/v1{deal}/acts", {"act": "distributed", "fields": {"ref": "x"}})
+    assert (refused[0], refused[1]["data"]["problem"]) == (409, "distributed_by_plan")
+    assert (await unit.send(administrator, f"{deal}/distribution", income="300000", persons=PERSONS))[0] == 303
+    plan_id = f"X-{table.id}-1"
+    assert (await unit.send(approver, f"/distribution/{plan_id}", act="approve"))[0] == 303
+    plan = await market.distribution.read(plan_id)
+    assert plan is not None
+    await travel(market.engine, plan.public_until_us)
+    assert (await unit.send(administrator, f"/distribution/{plan_id}", act="pay", text="工资单 2026-12"))[0] == 303
+    process = await table.deal()
+    assert (process.phase, process.distribution_ref) == (Phase.ARCHIVED, plan_id)
+    said = plan.proposed.split
+    parts = (said.reward_fen, said.college_fen, said.office_fen, said.broker_fen, said.unit_fen)
+    assert sum(parts) == said.net_fen == 300_000_00 == process.price_released_fen
 
 
 async def _strangers(unit: Unit, town: Town, page: str, plan: str) -> None:
