@@ -117,6 +117,7 @@ _PAGES: Final = (
     Door("GET", "/lots/{lot}", ANYONE),
     Door("GET", "/lots/{lot}/room", ANYONE),
     Door("POST", "/lots/{lot}/bids", BIDDERS),
+    Door("POST", "/lots/{lot}/takes", BIDDERS),
     Door("POST", "/lots/{lot}/admission", BIDDERS),
     Door("GET", "/login", ANYONE),
     Door("POST", "/login", ANYONE),

@@ -25,6 +25,7 @@ from engine.values import SHARDS, LotId, shard_of
 CATALOGUE_MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
 CONSUMER: Final = "hall"
 PAGE_MAX: Final = 100
+ROUNDS_MAX: Final = 20
 NO_END_US: Final = 2**62
 _QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 
@@ -133,6 +134,10 @@ class Hall:
         rows = await self._pool.fetch(_QUERIES["lots_by_id"], list(lot_ids))
         return {LotId(row["lot"]): _hall_lot(row) for row in rows}
 
+    async def after(self, lot_id: LotId) -> list[LotId]:
+        """Return the rounds that followed a lot, oldest first."""
+        return [LotId(row["lot"]) for row in await self._pool.fetch(_QUERIES["lots_after"], lot_id, ROUNDS_MAX)]
+
     async def count_by_phase(self) -> dict[str, int]:
         """Return how many lots stand in each phase."""
         rows = await self._pool.fetch(_QUERIES["count_by_phase"])
@@ -152,6 +157,7 @@ def _row(state: LotState) -> tuple[object, ...]:
         Decimal(terms.start_price), None if state.price is None else Decimal(state.price),
         terms.currency.code, terms.currency.exponent, state.bids, len(state.codes),
         state.opens_at_us, ends_at_us, state.published_at_us, " ".join((state.lot_id, *texts)).lower(),
+        None if state.play is None else state.play.terms.previous_lot,
     )  # fmt: skip
 
 

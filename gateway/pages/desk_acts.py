@@ -16,6 +16,7 @@ from engine.rules.auction.formats.terms import Sealed, SealedPricing, clock_of
 from engine.rules.auction.state import LotState, Phase
 from engine.rules.visibility import HistoryRow, history_row
 from engine.values import LotId, PartyId
+from gateway.desk.further_rounds import next_round
 from gateway.errors import Code, Refused
 from gateway.http.api import formats as api
 from gateway.http.api.calls import Call, RefusedByEngine
@@ -139,6 +140,7 @@ def acts_context(state: LotState) -> dict[str, Any]:
         "may_extend": may_extend(state),
         "may_exclude": may_exclude(state),
         "may_refuse": may_refuse(state),
+        "follows": next_round(state),
     }
 
 

@@ -22,7 +22,11 @@ def format_sentences(terms: Terms, play: ft.SessionTerms, language: str) -> list
         said.append(words.say(f"priority.{priority.mode.value}", window=words.long(priority.window_us)))
     if rounds is not None:
         cut = f"{rounds.cut_max_bps / 100:g}"
-        said.append(words.say("rounds", no=play.round_no, most=rounds.rounds_max, cut=cut))
+        if ft.is_sell_off(play):
+            said.append(words.say("sell_off.now"))
+        else:
+            said.append(words.say("rounds", no=play.round_no, most=rounds.rounds_max, cut=cut))
+            said += [words.say("sell_off")] if rounds.sell_off else []
     if not isinstance(kind, ft.Ascending):  # said with the open terms there
         said.append(words.say("exclusion.falling" if isinstance(kind, ft.Falling) else "exclusion.sealed"))
     return [*said, words.say("no_retraction"), words.say("codes")]

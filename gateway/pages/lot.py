@@ -6,18 +6,23 @@ import uuid
 from typing import Any
 
 from aiohttp import web
+from msgspec import Struct
 
 from engine.journal.codec import decode_event
 from engine.journal.records import Record
 from engine.rules.auction import events as e
+from engine.rules.auction.clearing.descending import runs_us, steps_of
 from engine.rules.auction.commands import AdmitBidder, PlaceBid
 from engine.rules.auction.formats import events as fe
-from engine.rules.auction.formats.terms import Ascending
+from engine.rules.auction.formats.commands import TakePrice
+from engine.rules.auction.formats.falling import standing_price
+from engine.rules.auction.formats.showing import hides_end
+from engine.rules.auction.formats.terms import Ascending, clock_of, is_sell_off
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Admission
 from engine.rules.rejections import Reject
 from engine.rules.visibility import HistoryRow, history_row, public_lot, you
-from engine.values import Amount, LotId, group_of, parse_amount
+from engine.values import Amount, InstantUs, LotId, group_of, parse_amount, parse_digits
 from gateway.accounts.model import Caller
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER
@@ -71,8 +76,37 @@ async def lot_context(request: web.Request, services: Services, caller: Caller, 
         "may_bid": caller.role in BIDDERS and caller.party_on(state.lot_id) != state.seller_id,
         "asked": asked,
         "now_us": services.now_us,
+        "falling": falling_now(state, services.now_us),
+        "round_no": 1 if state.play is None else state.play.terms.round_no,
+        "sell_off": state.play is not None and is_sell_off(state.play.terms),
+        "rounds_after": await services.hall.after(state.lot_id),
         "command_id": str(uuid.uuid4()),
     }
+
+
+class FallingNow(Struct, frozen=True):
+    """The falling price as it stood when the page was made: until when, and by how much it falls then (None at the floor)."""
+
+    price: Amount
+    until_us: InstantUs | None
+    step: Amount
+    at_floor: bool
+
+
+def falling_now(state: LotState, now_us: int) -> FallingNow | None:
+    """Return the price that stands on the clock; None where no clock runs."""
+    if state.play is None or state.closes_at_us is None:
+        return None
+    clock, price = clock_of(state.play.terms), standing_price(state, InstantUs(now_us))
+    if clock is None or price is None:
+        return None
+    started_us = state.closes_at_us - runs_us(clock)
+    fallen = max(0, now_us - started_us) // clock.step_us
+    at_floor = fallen >= steps_of(clock)
+    until_us = InstantUs(started_us + (fallen + 1) * clock.step_us)
+    # At a secret floor neither the end nor that it is the floor is told.
+    hidden = at_floor and hides_end(state)
+    return FallingNow(price, None if hidden else until_us, clock.step, at_floor and not hidden)
 
 
 def _open_terms(state: LotState, language: str) -> list[str]:
@@ -145,6 +179,25 @@ async def bid_by_form(request: web.Request) -> web.Response:
     return page(request, "bid_result.html", receipt=receipt, bid=bid, **context)
 
 
+async def take_by_form(request: web.Request) -> web.Response:
+    """POST /lots/{lot}/takes: accept the falling price without JavaScript, never at more than the page showed."""
+    services, caller = request.app[SERVICES], request[CALLER]
+    state = await find_lot(services, request.match_info["lot"])
+    form = await request.post()
+    shown, quantity = str(form.get("shown", "")), str(form.get("quantity", "1")).strip() or "1"
+    amount = parse_digits(shown)
+    if amount is None or not (quantity.isascii() and quantity.isdigit() and len(quantity) < 6):
+        raise Refused(Code.MALFORMED, fields="shown, quantity")
+    command_id = _command_id(str(form.get("command_id", "")))
+    take = TakePrice(bidder_id=caller.party_on(state.lot_id), shown=amount, quantity=int(quantity))
+    take_bid(services, caller)
+    receipt = await ask(services, caller, state.lot_id, take, command_id)
+    context = await lot_context(request, services, caller, await find_lot(services, state.lot_id))
+    event = receipt.event
+    paid = event.price if isinstance(event, fe.PriceTaken) else None
+    return page(request, "take_result.html", receipt=receipt, take=take, paid=paid, **context)
+
+
 def _command_id(text: str) -> bytes:
     try:
         return uuid.UUID(text).bytes
@@ -166,4 +219,5 @@ ROUTES = [
     web.get("/lots/{lot}", show_lot),
     web.post("/lots/{lot}/admission", join_lot),
     web.post("/lots/{lot}/bids", bid_by_form),
+    web.post("/lots/{lot}/takes", take_by_form),
 ]

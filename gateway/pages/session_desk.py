@@ -19,13 +19,14 @@ from engine.rules.auction.formats.terms import Ascending, session_problems
 from engine.rules.rejections import Reject
 from engine.values import LotId
 from gateway.accounts.model import Account, Role
+from gateway.desk.further_rounds import filled_in, next_round
 from gateway.desk.rehearsing import Spread, rehearse
 from gateway.errors import Code, Refused
 from gateway.http.api import formats as api
 from gateway.http.api.calls import Call, RefusedByEngine
 from gateway.http.api.format_wishes import SessionWish
 from gateway.http.asking import CALLER, origin_of
-from gateway.http.commands import outcome_of
+from gateway.http.commands import find_lot, outcome_of
 from gateway.pages.format_words import format_sentences
 from gateway.pages.i18n import language_of
 from gateway.pages.plain_words import sentences
@@ -152,8 +153,25 @@ async def new_session(request: web.Request) -> web.Response:
     name = request.query.get("format", FORMATS[0])
     if name not in FORMATS:
         raise Refused(Code.NOT_FOUND)
-    asked = _asked(request, {**SESSION_DEFAULTS, "format": name, "lot_id": f"session-{secrets.token_hex(3)}"})
-    return await _form_page(request, asked)
+    values = {**SESSION_DEFAULTS, "format": name, "lot_id": f"session-{secrets.token_hex(3)}"}
+    if "after" in request.query:
+        values |= await _after(request, request.query["after"])
+    return await _form_page(request, _asked(request, values))
+
+
+async def _after(request: web.Request, lot: str) -> Mapping[str, str]:
+    """Return the fields of the round that may follow a lot.
+
+    Raises:
+        Refused: WRONG_PHASE: none may.
+    """
+    services = request.app[SERVICES]
+    before = await find_lot(services, lot)
+    follows = next_round(before)
+    if follows is None:
+        raise Refused(Reject.WRONG_PHASE)
+    seller = (await services.accounts.by_ids([before.seller_id])).get(before.seller_id)
+    return filled_in(before, follows, "" if seller is None else seller.login)
 
 
 async def send_session(request: web.Request) -> web.Response:

@@ -46,9 +46,10 @@ OWN_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 FORMATS: Final = tuple(OWN_FIELDS)
 _COMMON: Final = (
     "format", "lot_id", "title_zh", "title_en", "summary_zh", "summary_en", "field", "region", "seller", "achievement", "seller_name_zh",
-    "seller_name_en", "defects_zh", "defects_en", "opens_at", "admission", "rounds_max", "cut_percent", "round_no", "previous_lot",
+    "seller_name_en", "defects_zh", "defects_en", "opens_at", "admission", "rounds_max", "cut_percent", "sell_off", "round_no",
+    "previous_lot",
 )  # fmt: skip
-TICKS: Final = ("secret_floor", "replaceable")
+TICKS: Final = ("secret_floor", "replaceable", "sell_off")
 SESSION_FIELDS: Final = tuple(dict.fromkeys([*_COMMON, *(name for names in OWN_FIELDS.values() for name in names)]))
 SESSION_DEFAULTS: Final[Mapping[str, str]] = {
     "admission": "approved", "clock_seconds": "60", "units": "1", "pricing": "first", "tie": "earliest", "reserve_kind": "none",
@@ -249,7 +250,9 @@ def _rounds(reader: FormReader) -> dict[str, Any]:
     percent = reader.number("cut_percent") or 0
     if percent * 100 > CUT_MAX_BPS:
         reader.wrong["cut_percent"] = "cut"
-    rules = {"rounds_max": reader.number("rounds_max"), "cut_max_bps": percent * 100}
+    rules = {
+        "rounds_max": reader.number("rounds_max"), "cut_max_bps": percent * 100, "sell_off": reader.ticked("sell_off"),
+    }  # fmt: skip
     previous = reader.text("previous_lot", 45)
     number = reader.number("round_no", optional=True) or 1
     return {"rounds": rules, "round_no": number, "previous_lot": previous or None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.envelopes import private_key, public_text
 from engine.rules.auction.clearing.descending import Clock
 from engine.rules.auction.formats import terms as ft
 from engine.values import Amount, DurationUs, LotId
@@ -83,10 +85,35 @@ def test_a_sealed_round_from_the_officers_keys_to_the_opening(visit: Visit, mark
     assert after is not None and after.price == 8_888_00 and after.winner == market.account("bob").party
 
 
+def opening_of(market: LiveMarket) -> ft.Opening:
+    """Officers whose keys nobody here needs."""
+    people = [market.account(login, Role.SUPERVISOR).party for login in ("opener4", "opener5", "opener6")]
+    officers = [ft.Officer(party=party, key=public_text(private_key(os.urandom))) for party in people]
+    return ft.Opening(officers=(officers[0], officers[1]), recovery=officers[2])
+
+
+def test_without_script_the_falling_price_is_accepted_by_a_plain_form(visit: Visit, market: LiveMarket) -> None:
+    clock = Clock(start=Amount(5_000_00), step=Amount(500_00), step_us=DurationUs(600 * SECOND), floor=Amount(1_000_00))
+    lot = market.open_session(ft.Falling(clock=clock), "alice", "bob")
+    public = visit(f"/lots/{lot}", language="en", size=PHONE, script=False)
+    public.locator(".panel--price", has_text="¥5,000").wait_for()
+    public.locator(".panel--price", has_text="falls by ¥500").wait_for()
+    alice = visit(f"/lots/{lot}/room", "alice", size=PHONE, script=False)
+    bob = visit(f"/lots/{lot}/room", "bob", script=False)
+    alice.get_by_role("button", name="¥5,000").click()
+    alice.locator(".notice--good", has_text="¥5,000").wait_for()
+    bob.get_by_role("button", name="¥5,000").click()
+    bob.locator(".notice--bad").wait_for()
+    state = market.services.engine.state(LotId(lot))
+    assert state is not None and state.winner == market.account("alice").party and state.price == 5_000_00
+
+
 def test_without_script_a_bidder_is_told_that_sealed_bids_need_it(visit: Visit, market: LiveMarket) -> None:
     clock = Clock(start=Amount(5_000_00), step=Amount(500_00), step_us=DurationUs(600 * SECOND), floor=Amount(1_000_00))
-    lot = market.open_session(ft.Falling(clock=clock), "alice")
+    lot = market.open_session(ft.Sealed(pricing=ft.SealedPricing.FIRST), "alice", opening=opening_of(market))
     page = visit(f"/lots/{lot}/room", "alice", script=False)
     page.get_by_text("需要启用 JavaScript").first.wait_for()
+    assert page.locator(".room__bid form").count() == 0
+    lot = market.open_session(ft.Falling(clock=clock), "alice", "bob")
     rules = visit(f"/lots/{lot}", language="en")
     rules.get_by_text("never more than you saw").first.wait_for()

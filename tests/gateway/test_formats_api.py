@@ -219,11 +219,11 @@ async def test_a_further_round_is_held_to_the_one_before(sale: Round) -> None:
     first = sale.lot
     clock = FALLING["format"]["clock"]
 
-    async def follow(start: int, number: int = 2) -> tuple[int, dict[str, Any]]:
+    async def follow(start: int, number: int = 2, most: int = 2) -> tuple[int, dict[str, Any]]:
         sale.lot = f"s{uuid4().hex[:8]}"
         steps = -(-(start - 50_000) // 10_000)
         kind = {"format": "falling", "clock": {**clock, "start": str(start)}}  # type: ignore[dict-item]
-        rounds = {"rounds_max": 3, "cut_max_bps": 2_000}
+        rounds = {"rounds_max": most, "cut_max_bps": 2_000}
         play = {"format": kind, "previous_lot": first, "round_no": number, "rounds": rounds}
         return await sale.publish(play, sealed=False, runs_us=(steps + 1) * 10 * MINUTE_US)
 
@@ -232,6 +232,7 @@ async def test_a_further_round_is_held_to_the_one_before(sale: Round) -> None:
     await sale.closes()
     await sale.until("passed")
     assert (await follow(79_999))[1]["data"]["problems"] == "rounds: start_too_low"
-    assert (await follow(80_000, 3))[1]["data"]["problems"] == "rounds: not_the_next"
+    assert (await follow(80_000, 3, 3))[1]["data"]["problems"] == "rounds: not_the_next"
+    assert (await follow(80_000, most=3))[1]["data"]["problems"] == "rounds: not_those_of_the_first"
     status, answer = await follow(80_000)
     assert status == 200, answer

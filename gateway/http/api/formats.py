@@ -10,15 +10,14 @@ from msgspec.structs import replace
 
 from engine.canonical import canonical_bytes
 from engine.rules.auction import commands as c
-from engine.rules.auction.clearing.rounds import RoundRules, least_start, may_follow
 from engine.rules.auction.formats import commands as fc
 from engine.rules.auction.formats import terms as ft
 from engine.rules.auction.formats.sealing import closed_codes
 from engine.rules.auction.state import LotState, Phase
-from engine.rules.auction.terms import Terms
 from engine.rules.rejections import Reject
 from engine.values import Amount, DurationUs, LotId, PartyId
 from gateway.accounts.officers import OfficerKey
+from gateway.desk.further_rounds import round_problem
 from gateway.desk.publishing import seller_of, sold_achievement
 from gateway.errors import Code, Refused
 from gateway.http.api import format_wishes as w
@@ -70,36 +69,15 @@ async def session_of(call: Call, wish: w.SessionWish) -> c.PublishSession:
     play = replace(wish.session_terms(), opening=await _opening(call, wish))
     name = ft.format_of(play)
     terms = replace(wish.terms.terms(), format=name, rule_version=ft.RULE_VERSIONS[name])
-    await _refuse_round(call, terms, play, seller)
+    if play.previous_lot is not None:
+        problem = round_problem(await find_lot(call.services, play.previous_lot), terms, play, seller)
+        if problem is not None:
+            raise Refused(Reject.TERMS_INVALID, problems=problem)
     units = isinstance(play.format, ft.Units)
     achievement = await sold_achievement(call.services, seller, wish.achievement, units=units)
     return c.PublishSession(
         terms=terms, play=play, subject=wish.subject.subject(), seller_id=seller, achievement=achievement
     )
-
-
-async def _refuse_round(call: Call, terms: Terms, play: ft.SessionTerms, seller: PartyId) -> None:
-    """Hold a further round to the one before: without a sale, of this seller, the next number, not more than the cut lower (art. 26)."""
-    if play.previous_lot is None:
-        return
-    before = await find_lot(call.services, play.previous_lot)
-    earlier = before.play.terms if before.play is not None else None
-    rules = (earlier.rounds if earlier is not None else None) or RoundRules()
-    number = earlier.round_no if earlier is not None else 1
-    if before.phase is not Phase.PASSED or before.seller_id != seller:
-        problem = "rounds: previous_not_without_sale"
-    elif play.round_no != number + 1 or not may_follow(rules, number):
-        problem = "rounds: not_the_next"
-    elif _start_of(terms, play) < least_start(rules, _start_of(before.terms, earlier)):
-        problem = "rounds: start_too_low"
-    else:
-        return
-    raise Refused(Reject.TERMS_INVALID, problems=problem)
-
-
-def _start_of(terms: Terms, play: ft.SessionTerms | None) -> Amount:
-    clock = ft.clock_of(play) if play is not None else None
-    return terms.start_price if clock is None else clock.start
 
 
 async def _opening(call: Call, wish: w.SessionWish) -> ft.Opening | None:

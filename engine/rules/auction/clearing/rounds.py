@@ -30,6 +30,11 @@ def least_start(rules: RoundRules, previous_start: Amount) -> Amount:
     return Amount(-(-previous_start * (BPS - min(rules.cut_max_bps, CUT_MAX_BPS)) // BPS))
 
 
+def may_sell_off(rules: RoundRules, round_no: int) -> bool:
+    """Tell whether the lot may be sold off (变卖) after the round of this number, the last, ended without a sale."""
+    return rules.sell_off and round_no == rules.rounds_max
+
+
 def may_follow(rules: RoundRules, round_no: int) -> bool:
     """Tell whether a round may follow the one of this number (the first is 1)."""
     return round_no < rules.rounds_max

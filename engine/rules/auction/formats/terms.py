@@ -187,11 +187,22 @@ def session_problems(terms: Terms, play: SessionTerms) -> list[str]:
     return found + _opening_problems(play) + _priority_problems(play) + _round_problems(terms, play)
 
 
+def is_sell_off(play: SessionTerms) -> bool:
+    """Tell whether this is the sell-off after the last round: one price, the last start, for the first who takes it (变卖)."""
+    rounds = play.rounds or RoundRules()
+    return isinstance(play.format, Falling) and rounds.sell_off and play.round_no == rounds.rounds_max + 1
+
+
 def _clock_problems(terms: Terms, play: SessionTerms) -> list[str]:
     clock = clock_of(play)
     if clock is None:
         return []
-    if not 0 <= clock.floor < clock.start <= AMOUNT_MAX or clock.step <= 0 or not 0 < clock.step_us <= DURATION_MAX:
+    lowest = clock.floor + (0 if is_sell_off(play) else 1)
+    if (
+        not 0 <= clock.floor <= lowest <= clock.start <= AMOUNT_MAX
+        or clock.step <= 0
+        or not 0 < clock.step_us <= DURATION_MAX
+    ):
         return ["clock: out_of_range"]
     if steps_of(clock) > FALLS_MAX or runs_us(clock) > DURATION_MAX:
         return ["clock: too_many_steps"]
@@ -281,7 +292,8 @@ def _priority_problems(play: SessionTerms) -> list[str]:
 def _round_problems(terms: Terms, play: SessionTerms) -> list[str]:
     rounds = play.rounds or RoundRules()
     found = []
-    if not 1 <= play.round_no <= rounds.rounds_max <= 9 or not 0 <= rounds.cut_max_bps <= CUT_MAX_BPS:
+    last = rounds.rounds_max + rounds.sell_off  # the sell-off follows the last round
+    if not 1 <= play.round_no <= last or not 1 <= rounds.rounds_max <= 9 or not 0 <= rounds.cut_max_bps <= CUT_MAX_BPS:
         found.append("rounds: out_of_range")
     if (play.round_no > 1) != (play.previous_lot is not None):
         found.append("rounds: previous_lot")

@@ -10,7 +10,7 @@ from engine.rules.auction.clearing.lottery import drawn, ticket
 from engine.rules.auction.clearing.multi_unit import Pricing, UnitBid, clear_units
 from engine.rules.auction.clearing.packages import PackageBid, clear_packages, worth_without
 from engine.rules.auction.clearing.priority import Exercise, Holder, all_answered, is_triggered, winner_among
-from engine.rules.auction.clearing.rounds import RoundRules, least_start, may_follow
+from engine.rules.auction.clearing.rounds import RoundRules, least_start, may_follow, may_sell_off
 from engine.rules.auction.clearing.sealed import (
     Excluded,
     SealedBid,
@@ -238,3 +238,9 @@ def test_a_second_round_starts_at_most_a_fifth_lower(start: int, cut_bps: int, l
 def test_there_is_no_third_round_unless_the_terms_say_so() -> None:
     assert may_follow(RoundRules(), 1) and not may_follow(RoundRules(), 2)
     assert may_follow(RoundRules(rounds_max=3), 2)
+
+
+def test_a_sell_off_follows_the_last_round_where_the_terms_say_so_and_nothing_follows_it() -> None:
+    rules = RoundRules(sell_off=True)
+    assert [may_sell_off(rules, number) for number in (1, 2, 3)] == [False, True, False]
+    assert not may_sell_off(RoundRules(), 2)
