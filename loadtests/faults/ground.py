@@ -149,6 +149,8 @@ def _processes(
         return [server], [server]
     more["ORTOO_REDIS_URL"] = redis.url
 
+    more |= {"ORTOO_ENGINE_PORT": "0", "ORTOO_LOG_KEY_FILE": str(folder / "data" / "log.key")}
+
     def several(command: str, count: int) -> list[Server]:
         return [Server(folder, dsn, command=command, name=f"{command}-{at}", more=more) for at in range(count)]
 

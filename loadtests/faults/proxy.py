@@ -113,8 +113,8 @@ class Proxy:
                 for pump in pumps:
                     pump.cancel()
                 await asyncio.gather(*pumps, return_exceptions=True)
-        except OSError:
-            pass  # the target is away: the client sees its line close
+        except (OSError, asyncio.CancelledError):
+            pass  # the target is away, or this proxy stops: either way the client sees its line close
         finally:
             for end in (writer, far):
                 if end is not None:

