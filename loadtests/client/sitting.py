@@ -15,7 +15,9 @@ import msgspec
 from loadtests.client.seat import Frame, Seat
 from loadtests.faults.journals import Journal
 
-RETRY_S: Final = 0.05
+RETRY_FIRST_S: Final = 0.05
+RETRY_MOST_S: Final = 0.6
+"""Full jitter up to this: hundreds of clients share the machine with what they wait for."""
 SILENT_S: Final = 11.0
 """Two heartbeats missed: the line is dead, whatever the socket thinks."""
 REPEATED: Final = 0.05
@@ -49,10 +51,13 @@ class Sitting:
 
     async def run(self) -> None:
         """Sit until cancelled."""
+        bound_s = RETRY_FIRST_S
         while True:
+            made = self.connections
             with contextlib.suppress(*BROKEN):
                 await self._visit()
-            await asyncio.sleep(RETRY_S)
+            bound_s = RETRY_FIRST_S if self.connections > made else min(RETRY_MOST_S, 2 * bound_s)
+            await asyncio.sleep(self._dice.uniform(0, bound_s))
 
     async def _visit(self) -> None:
         headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}

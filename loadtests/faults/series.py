@@ -12,14 +12,18 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
+import aiohttp
+
 from loadtests.faults import breaking, scenarios
 from loadtests.faults.checking import KINDS
 from loadtests.faults.ground import STACKS, Ground, ground
 from loadtests.faults.running import Round, hold_round
-from loadtests.market import Market
-from loadtests.processes import ROOT
+from loadtests.market import DoorClosed, Market
+from loadtests.processes import ROOT, StartFailed
 
 PROBLEMS_SHOWN: Final = 20
+GIVEN_UP: Final = (TimeoutError, OSError, StartFailed, DoorClosed, aiohttp.ClientError)
+"""Something did not come back: what follows would only repeat it."""
 
 
 class Plan(NamedTuple):
@@ -73,11 +77,13 @@ class Outcome(NamedTuple):
     lines: list[Line]
     verified: str
     """Empty, or what `ortoo verify` complained about."""
+    given_up: str = ""
+    """Empty, or where the run could not go on."""
 
     @property
     def kept(self) -> bool:
         """Every promise was kept in every round, and the log verifies."""
-        return not self.verified and all(line.kept for line in self.lines)
+        return not self.verified and not self.given_up and all(line.kept for line in self.lines)
 
     def text(self) -> str:
         """Say it as a table in Markdown, with everything that went wrong below it."""
@@ -91,13 +97,15 @@ class Outcome(NamedTuple):
             "ended / interrupted",
             "",
         ]
-        rows = [head, ["---"] * len(head), *(line.cells() for line in self.lines)]
+        rows = [head, ["---"] * len(head), *(line.cells() for line in self.lines if line.rounds)]
         wrong = [
             f"{line.scenario} × {line.fault}: {problem}"
             for line in self.lines
             for one in line.rounds
             for problem in [*one.problems, *(f"{kind}: {text}" for kind, text in one.verdict.findings)]
         ]
+        if self.given_up:
+            wrong.append(f"given up in {self.given_up}")
         if self.verified:
             wrong.append(f"ortoo verify: {self.verified}")
         return "\n".join(
@@ -129,7 +137,10 @@ async def hold(plan: Plan, say: Callable[[str], None]) -> Outcome:
                     line = Line(scenario.name, fault.name, [])
                     lines.append(line)
                     for _ in range(plan.rounds):
-                        line.rounds.append(await hold_round(here, market, scenario, fault, bidders, dice, folder))
+                        try:
+                            line.rounds.append(await hold_round(here, market, scenario, fault, bidders, dice, folder))
+                        except GIVEN_UP as error:
+                            return Outcome(plan, lines, "", f"{scenario.name} × {fault.name}: {error!r}")
                     say(" | ".join(line.cells()))
             return Outcome(plan, lines, await _verify(here))
 

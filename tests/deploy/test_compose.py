@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from gateway.config import Config
+from gateway.config import Config, EngineConfig
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -25,7 +25,7 @@ def test_every_part_of_a_market_of_several_processes_is_there() -> None:
 
 
 def test_variables_exist() -> None:
-    known = {f"ORTOO_{name.upper()}" for name in Config.model_fields}
+    known = {f"ORTOO_{name.upper()}" for model in (Config, EngineConfig) for name in model.model_fields}
     for name, service in OURS.items():
         assert set(service["environment"]) <= known, name
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import _ELSEWHERE
-from gateway.config import Config
+from gateway.cli import _parser
+from gateway.config import Config, EngineConfig
 
 DELIVERED = Path(__file__).parents[2] / "deploy" / "systemd"
 ANALYZE = shutil.which("systemd-analyze") or ""
@@ -18,7 +18,9 @@ UNITS = sorted(DELIVERED.glob("*.service"))
 EXPOSURE_MAX = 25
 """Of 100; `systemd-analyze security` calls up to 20 "OK" and a unit without any of this "UNSAFE" (96)."""
 analyzed = pytest.mark.skipif(not ANALYZE, reason="no systemd here: the units were NOT verified")
-COMMANDS = {"serve", "engine", "gateway", *_ELSEWHERE}
+COMMANDS = {
+    line.split()[0] for line in _parser().format_help().splitlines() if line.startswith("    ") and line[4] != " "
+}
 
 
 def command_of(unit: Path) -> str:
@@ -78,7 +80,7 @@ def test_the_unit_leaves_little_open(unit: Path, installed: Path) -> None:
 
 
 def test_the_variables_of_the_example_files_exist() -> None:
-    known = {f"ORTOO_{name.upper()}" for name in Config.model_fields}
+    known = {f"ORTOO_{name.upper()}" for model in (Config, EngineConfig) for name in model.model_fields}
     for file in DELIVERED.glob("*.env"):
         given = {line.partition("=")[0] for line in file.read_text().splitlines() if line and not line.startswith("#")}
         assert given <= known, file.name
