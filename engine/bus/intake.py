@@ -154,6 +154,7 @@ class Intake:
         self._wake = asyncio.Event()
         self._answers: dict[str, list[m.Answer]] = {}
         self._messages: deque[tuple[str, RedisCommand]] = deque()
+        self._sending = False
         self._gateways: dict[str, float] = {}
         self._redis_ahead_s: dict[Address, float] = {}
         """Redis' wall clock ahead of this loop's clock."""
@@ -289,6 +290,14 @@ class Intake:
                 held = True
             await asyncio.sleep(0.1)
 
+    async def flush(self, within_s: float) -> None:
+        """Wait until what was answered is on its way, `within_s` at most: the last thing before the end."""
+        until_s = asyncio.get_running_loop().time() + within_s
+        while self._session is not None and (self._answers or self._messages or self._sending):
+            if asyncio.get_running_loop().time() > until_s:
+                return
+            await asyncio.sleep(0.005)
+
     # Commands in.
 
     async def _read(self, session: Session, shards: list[int], engine: DecidingEngine) -> None:
@@ -415,8 +424,10 @@ class Intake:
                     payload = m.ANSWERS.encode(tuple(of_gateway[start : start + ANSWERS_A_MESSAGE]), self._cover)
                     commands.append((m.gateway_tag(gateway), ("SPUBLISH", m.receipts_channel(gateway), payload)))
             commands.extend(messages)
+            self._sending = bool(commands)
             if commands:
                 await session.call(commands)
+            self._sending = False
 
     async def _beat(self, engine: DecidingEngine) -> None:
         """Say twice a second what is owned and where it stands, and drop the entries that are answered."""

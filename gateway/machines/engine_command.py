@@ -34,6 +34,8 @@ from gateway.serve import all_migrations, calm_garbage_collector, stop_on_signal
 from gateway.tracing.switch import Hooks, TracingMissing, hooks
 from gateway.working import keep_at
 
+FLUSH_S: Final = 2.0
+"""How long the last receipts may take to leave."""
 CANNOT_RUN: Final = (
     CalendarInvalid,
     JournalUnavailable,
@@ -92,6 +94,7 @@ async def _run(config: EngineConfig) -> bool:
         _add_gauges(metrics, engine, intake)
         port = await _listen(config, engine, metrics, stopping, stack)
         keep_at(stack, lambda: intake.run(engine))
+        stack.push_async_callback(intake.flush, FLUSH_S)
         keep_at(stack, metrics.watch_loop)
         await engine.start()
         stack.push_async_callback(engine.stop)

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
 
 import asyncpg
 import pytest
 
-from engine.bus.intake import Intake
-from engine.bus.link import Link
-from engine.bus.local import Envelope, LotChange, LotEnvelope
-from engine.bus.nodes import read_url
-from engine.bus.ports import MarketPort
-from engine.bus.sender import SenderLimits
-from engine.catalogue.codes.calendar_data import load_calendar
-from engine.evidence.receipts import Outcome, Receipt
-from engine.evidence.verification import verify_log
-from engine.journal.codec import request_digest
-from engine.journal.postgres import PostgresLog
-from engine.journal.reader import Reader
-from engine.journal.secrecy import Vault
-from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
+from engine.bus.local import LotChange
+from engine.evidence.receipts import Receipt
 from engine.rules.auction.state import Phase
-from engine.rules.auction.terms import Closing, FixedIncrement, Terms
 from engine.rules.rejections import Reject
-from engine.runtime.clock import SteadyClock
-from engine.runtime.engine import Engine, EngineSettings
-from engine.runtime.writer import WriterLimits
-from engine.values import Amount, InstantUs, LotId, PartyId
-from tests.redis_servers import RedisServers, redis_cluster, single_redis
+from engine.values import LotId
+from tests.machines.market import Market, bid, is_clean, open_lot, submit, until
+from tests.machines.redis_servers import RedisServers, redis_cluster, single_redis
 
 WAYS = ("local", "single", "cluster")
-SECOND = 1_000_000
-KEY = bytes(range(32))
 
 
 @pytest.fixture(scope="module")
@@ -51,117 +32,16 @@ def redis_three() -> Iterator[RedisServers]:
         yield servers
 
 
-class Market:
-    """An engine, and ends of the bus to it: gateways."""
-
-    def __init__(self, dsn: str, redis: RedisServers | None) -> None:
-        self.dsn = dsn
-        self.redis = redis
-        self.intake: Intake | None = None
-        self.engine: Engine
-        self._work: asyncio.Task[None] | None = None
-        self._journal = PostgresLog(dsn)
-        self._links: list[Link] = []
-
-    async def start_engine(self, **limits: int) -> None:
-        if self.redis is not None:
-            await self.redis.empty()  # another test's market
-            self.intake = Intake(read_url(self.redis.url), self._journal, KEY)
-        publish = self.intake.publish if self.intake is not None else lambda records: None
-        settings = EngineSettings(dsn=self.dsn, limits=WriterLimits(**limits), stall_us=60 * SECOND, log_key=KEY)
-        self.engine = Engine(settings, load_calendar, publish=publish)
-        if self.intake is not None:
-            self.engine.follow_shards(self.intake)
-        await self.engine.start()
-        if self.intake is not None:
-            self._work = asyncio.create_task(self.intake.run(self.engine))
-
-    async def stop_engine(self) -> None:
-        if self._work is not None and self.intake is not None:
-            await self.engine.stop()
-            self._work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._work
-        else:
-            await self.engine.stop()
-
-    async def gateway(self, **limits: int) -> MarketPort:
-        """Return one more way to the engine, ready."""
-        if self.redis is None:
-            return self.engine
-        link = Link(read_url(self.redis.url), self.dsn, SteadyClock(), log_key=KEY, limits=SenderLimits(**limits))
-        await link.start()
-        self._links.append(link)
-        async with asyncio.timeout(20):
-            while not link.ready or link.ownerless:
-                await asyncio.sleep(0.01)
-        return link
-
-    async def stop(self) -> None:
-        for link in self._links:
-            await link.stop()
-        await self.stop_engine()
-        await self._journal.close()
-
-
 @pytest.fixture(params=WAYS)
 async def market(request: pytest.FixtureRequest, make_database: Callable[[], str]) -> AsyncIterator[Market]:
     names = {"single": "redis_single", "cluster": "redis_three"}
     redis = request.getfixturevalue(names[request.param]) if request.param in names else None
+    if redis is not None:
+        await redis.empty()  # of another test's market
     opened = Market(make_database(), redis)
     await opened.start_engine()
     yield opened
     await opened.stop()
-
-
-async def say(
-    port: MarketPort, lot: str, command: Command, actor: str = "op", command_id: bytes | None = None
-) -> Receipt:
-    async with asyncio.timeout(30):
-        return await port.ask(
-            LotId(lot),
-            command,
-            command_id=command_id or uuid.uuid4().bytes,
-            request_digest=request_digest(command),
-            actor=actor,
-            arrived_at_us=InstantUs(1),
-        )
-
-
-async def open_lot(port: MarketPort, lot: str, *bidders: str, closes_in_s: float = 3600.0) -> None:
-    now_us = port.clock.now_us()
-    closing = Closing(opens_at_us=InstantUs(now_us), closes_at_us=InstantUs(now_us + int(closes_in_s * SECOND)))
-    terms = Terms(closing=closing, increment=FixedIncrement(Amount(10)), start_price=Amount(100))
-    publish = PublishLot(terms=terms, subject=Subject(title_zh="测", title_en="T"), seller_id=PartyId("s"))
-    assert (await say(port, lot, publish)).decision is Outcome.ACCEPTED
-    for bidder in bidders:
-        assert (await say(port, lot, AdmitBidder(bidder_id=PartyId(bidder)))).decision is Outcome.ACCEPTED
-
-
-async def bid(port: MarketPort, lot: str, bidder: str, amount: int, command_id: bytes | None = None) -> Receipt:
-    return await say(port, lot, PlaceBid(bidder_id=PartyId(bidder), amount=Amount(amount)), bidder, command_id)
-
-
-def submit(port: MarketPort, lot: str, bidder: str, amount: int, receipts: list[Receipt]) -> None:
-    command: Any = PlaceBid(bidder_id=PartyId(bidder), amount=Amount(amount))
-    envelope: LotEnvelope = Envelope(
-        lot, command, uuid.uuid4().bytes, request_digest(command), bidder, InstantUs(1), receipts.append
-    )
-    port.submit(envelope)
-
-
-async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-async def is_clean(dsn: str) -> int:
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
-        reader = Reader(pool, Vault(KEY))
-        verdict = await verify_log(reader.shard_page, reader.snapshots(), [])
-    assert verdict.findings == []
-    return verdict.events
 
 
 async def test_what_was_recorded_is_seen_at_once_by_whoever_asked(market: Market) -> None:
@@ -255,6 +135,7 @@ async def test_a_session_ends_by_itself_and_every_gateway_sees_it(market: Market
 async def test_what_is_too_much_is_refused_in_writing_and_the_rest_is_answered(
     make_database: Callable[[], str], redis_single: RedisServers, way: str
 ) -> None:
+    await redis_single.empty()
     market = Market(make_database(), None if way == "local" else redis_single)
     await market.start_engine(inbox_max=10)
     port = await market.gateway(all_max=40, shard_max=10)
