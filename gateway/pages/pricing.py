@@ -11,8 +11,10 @@ from aiohttp import web
 from markupsafe import Markup
 from msgspec.structs import replace
 
+from engine.catalogue.codes.price_floors import Floor, price_floors
 from engine.typesetting.request import Frame
 from engine.typesetting.typesetter import TypesettingFailed
+from engine.values import Amount
 from gateway.accounts.model import Role
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER
@@ -263,8 +265,14 @@ async def _report(
         request, "pricing/report.html", status, kept=kept, q=q, facts=kept.wish.facts, charts=drawn, rough=money,
         shown_input=partial(shown_input, language=language), width=width_words(q), light=light, again=again, wrong=wrong,
         decisions=decisions, modes=MODES, may_decide=request[CALLER].role is not Role.SUPERVISOR,
-        sliders=sliders_of(kept), without_max=WITHOUT_MAX, percent=shown_step,
+        sliders=sliders_of(kept), without_max=WITHOUT_MAX, percent=shown_step, floors=_floors(kept),
     )  # fmt: skip
+
+
+def _floors(kept: StoredQuote) -> tuple[Floor, ...]:
+    """Return the least prices by rule where there is a valuation to count from."""
+    valuation_fen = kept.wish.facts.valuation_fen
+    return () if valuation_fen is None else price_floors(Amount(valuation_fen))
 
 
 def _charts(kept: StoredQuote, t: charts.Say, money: charts.Money) -> dict[str, Markup]:
