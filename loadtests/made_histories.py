@@ -29,9 +29,10 @@ def histories(seed: int, deals: int) -> list[Row]:
     begins, ends = (int(start_of(day_from_civil(year, 1, 1))) for year in (2021, 2027))
     for number in range(deals):
         at_us = draw.randrange(begins, ends)
-        rows += _deal(draw, number, at_us)
+        deal = _deal(draw, number, at_us)
+        rows += deal
         if draw.random() < 0.8:
-            rows += _registration(draw, number, at_us + draw.randrange(10**12))
+            rows += _registration(draw, deal[0][0].partition("/")[2], number, at_us + draw.randrange(10**12))
     return rows
 
 
@@ -61,10 +62,10 @@ def _deal(draw: random.Random, number: int, at_us: int) -> list[Row]:
     ]
 
 
-def _registration(draw: random.Random, number: int, at_us: int) -> list[Row]:
+def _registration(draw: random.Random, deal: str, number: int, at_us: int) -> list[Row]:
     total = draw.randrange(1, 10**10)
     case = re.CaseOpened(
-        deal=f"DA-m{number}", contract_id="c", contract_version=1, applicant=f"p{draw.randrange(9):016x}", kind=draw.choice(KINDS),
+        deal=deal, contract_id="c", contract_version=1, applicant=f"p{draw.randrange(9):016x}", kind=draw.choice(KINDS),
         project="x", region=draw.choice(REGIONS), seller="s", buyer="b", total_fen=total, technical_fen=total,
         demonstration=draw.random() < 0.05,
     )  # fmt: skip
@@ -90,7 +91,10 @@ def _registration(draw: random.Random, number: int, at_us: int) -> list[Row]:
 
 
 def independent(rows: list[Row], measure: str, year: int, as_of_us: int, by: str) -> dict[str, tuple[int, int]]:
-    """Return (how many, fen) by way, kind or month, from the final state of each history at an instant: no running sums of differences."""
+    """Return (how many, fen) by way, kind or month, from the final state of each history at an instant: no running sums of differences.
+
+    Two words with `,` between them: by both.
+    """
     latest: dict[str, list[Row]] = {}
     for row in rows:
         if row[3] <= as_of_us:
@@ -101,9 +105,28 @@ def independent(rows: list[Row], measure: str, year: int, as_of_us: int, by: str
         wanted = "deal" if stream.startswith("deal/") else "registration"
         found = _state(lines, year) if wanted == measure else None
         if found is not None:
-            counts[found[by]] += 1
-            sums[found[by]] += found["fen"]
+            code = ",".join(found[name] for name in by.split(","))
+            counts[code] += 1
+            sums[code] += found["fen"]
     return {code: (count, sums[code]) for code, count in counts.items()}
+
+
+def independent_days(rows: list[Row], year: int) -> tuple[int, int]:
+    """Return (sum, how many) of the days from deal to registration of a year, from the final state of each history."""
+    struck = {
+        row[0][5:]: msgspec.json.decode(row[4])["deal"]["struck_at_us"]
+        for row in rows
+        if row[0][:5] == "deal/" and row[1] == 1
+    }
+    total = many = 0
+    for stream in {row[0] for row in rows if row[0].startswith("registration/")}:
+        lines = sorted((row for row in rows if row[0] == stream), key=lambda row: row[1])
+        if _state(lines, year) is not None:
+            at_us = next(row[3] for row in lines if row[2] == "registration.registered")
+            deal = msgspec.json.decode(lines[0][4])["deal"]
+            total += day_of(InstantUs(at_us)) - day_of(InstantUs(int(struck[deal])))
+            many += 1
+    return total, many
 
 
 def _state(lines: list[Row], year: int) -> dict[str, Any] | None:
@@ -121,6 +144,7 @@ def _state(lines: list[Row], year: int) -> dict[str, Any] | None:
             return None
         at_us, alive = registered[0][3], "registration.cancelled" not in bodies
         total = bodies.get("registration.changed", first)["total_fen"]
-        found = {"way": "auction", "kind": first["kind"], "fen": int(total), "region": first["region"]}
+        way = {"DA": "auction", "DL": "listing", "DN": "notice"}[first["deal"][:2]]
+        found = {"way": way, "kind": first["kind"], "fen": int(total), "region": first["region"]}
     found["month"] = str(civil_of(day_of(InstantUs(at_us)))[1])
     return found if alive and civil_of(day_of(InstantUs(at_us)))[0] == year else None

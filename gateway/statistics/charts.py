@@ -5,12 +5,12 @@ Everything that is shown is escaped; numbers are in the table beside each chart,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from markupsafe import Markup
 
-from engine.catalogue.codes.regions import REGIONS
+from gateway.statistics.naming import place_name
 
 BAR_WIDTH, BAR_GAP, HEIGHT, BASE = 22, 8, 150, 26
 TILE, STEP = 92, 96
@@ -20,6 +20,39 @@ TILES: Final[Mapping[str, tuple[int, int]]] = {
 }  # fmt: skip
 """Column and row of each unit: roughly where it lies, Alxa in the west, Hulunbuir in the north-east."""
 SHADES: Final = 5
+FLOW_ROW, FLOW_BAR, FLOW_NAME, FLOW_WIDTH, FLOW_SHOWN = 38, 12, 100, 360, 76
+
+
+def shade(value: int, most: int) -> int:
+    """Return how dark a figure is shown: 0 for none, then 1 to `SHADES`."""
+    return 0 if value <= 0 or most <= 0 else 1 + (SHADES - 1) * value // most
+
+
+def flows(rows: Sequence[tuple[str, int, int]], title: str, shown: Callable[[int], str]) -> Markup:
+    """Return two bars for each place, what it gave (above) and what it took in (below), with the amounts beside them."""
+    most = max([amount for _, out, taken in rows for amount in (out, taken)] + [1])
+    parts = [
+        Markup('<svg class="chart flows" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
+            FLOW_NAME + FLOW_WIDTH + FLOW_SHOWN, len(rows) * FLOW_ROW, title
+        )
+    ]
+    for place, (name, out, taken) in enumerate(rows):
+        top = place * FLOW_ROW + 5
+        parts.append(
+            Markup('<text class="flows__name" x="0" y="{}">{}</text>').format(top + FLOW_BAR + 4, name)
+        )  # fmt: skip
+        for line, (kind, amount) in enumerate((("out", out), ("in", taken))):
+            wide, upper = max(0, amount) * FLOW_WIDTH // most, top + line * (FLOW_BAR + 2)
+            parts.append(
+                Markup(
+                    '<rect class="flows__bar flows__bar--{kind}" x="{x}" y="{y}" width="{w}" height="{h}" rx="2"/>'
+                    '<text class="flows__shown" x="{end}" y="{base}">{shown}</text>'
+                ).format(
+                    kind=kind, x=FLOW_NAME, y=upper, w=wide, h=FLOW_BAR, end=FLOW_NAME + wide + 5, base=upper + FLOW_BAR - 2,
+                    shown=shown(amount),
+                )
+            )  # fmt: skip
+    return Markup("").join([*parts, Markup("</svg>")])
 
 
 def trend(bars: Sequence[tuple[str, int]], title: str, shown: Mapping[str, str]) -> Markup:
@@ -55,21 +88,13 @@ def tiles(values: Mapping[str, int], title: str, shown: Mapping[str, str], langu
     ]
     for code, (column, row) in TILES.items():
         value = max(0, values.get(code, 0))
-        shade = 0 if not value else 1 + (SHADES - 1) * value // (most + 1)
-        name = (
-            REGIONS[code]
-            .name(language)
-            .removesuffix("市")
-            .removesuffix("盟")
-            .removesuffix(" City")
-            .removesuffix(" League")
-        )
+        name = place_name(code, language)
         parts.append(
             Markup(
                 '<g class="tile tile--{shade}"><title>{name}: {shown}</title><rect x="{x}" y="{y}" width="{size}" height="{size}" rx="6"/>'
                 '<text x="{mid}" y="{upper}">{name}</text><text class="tile__value" x="{mid}" y="{lower}">{shown}</text></g>'
             ).format(
-                shade=shade, name=name, shown=shown.get(code, "0"), x=column * STEP, y=row * STEP, size=TILE,
+                shade=shade(value, most), name=name, shown=shown.get(code, "0"), x=column * STEP, y=row * STEP, size=TILE,
                 mid=column * STEP + TILE // 2, upper=row * STEP + 40, lower=row * STEP + 64,
             )
         )  # fmt: skip

@@ -59,10 +59,25 @@ class Fact(Struct, frozen=True, kw_only=True):
     seller_nature: str = ""
     buyer_nature: str = ""
     band: str = ""
+    days: int | None = None
+    """Days that it took: a deal since its publication, a registration since its deal; None: not known."""
 
 
-def deal_facts(stream: str, history: Sequence[Event]) -> list[Fact]:
-    """Return the facts of a deal: struck, undone by default or rescission, money that reached the seller."""
+class Struck(Struct, frozen=True):
+    """What a registration's figures take from its deal: when it was struck, and what the buyer got. It never changes."""
+
+    at_us: int
+    mode: str
+
+
+def deal_facts(stream: str, history: Sequence[Event], published_us: int | None = None) -> list[Fact]:
+    """Return the facts of a deal: struck, undone by default or rescission, money that reached the seller.
+
+    Args:
+        stream: Its name among the histories.
+        history: All of it.
+        published_us: When its lot, listing or notice was published; None: the log does not say.
+    """
     opened = de.decode_event(history[0].type, history[0].body)
     assert isinstance(opened, de.DealOpened), "a history begins with it"
     deal = opened.deal
@@ -73,7 +88,8 @@ def deal_facts(stream: str, history: Sequence[Event]) -> list[Fact]:
         "seller_region": deal.region, "band": band_of(deal.price_fen), "stream": stream,
     }  # fmt: skip
     struck = _period(deal.struck_at_us)
-    found = [_fact(who, history[0], "deal", struck, 1, deal.price_fen)]
+    timed = who | {"days": _days(published_us, deal.struck_at_us)}
+    found = [_fact(timed, history[0], "deal", struck, 1, deal.price_fen)]
     ended = False
     for line in history[1:]:
         if line.type == de.WIRE_NAMES[de.MoneyReleased]:
@@ -82,12 +98,21 @@ def deal_facts(stream: str, history: Sequence[Event]) -> list[Fact]:
             found.append(_fact(who, line, "received", _period(line.at_us), 0, released.price_fen))
         elif line.type in (de.WIRE_NAMES[de.DefaultRecorded], de.WIRE_NAMES[de.DealRescinded]) and not ended:
             ended = True
-            found.append(_fact(who, line, "deal", struck, -1, -deal.price_fen))
+            found.append(_fact(timed, line, "deal", struck, -1, -deal.price_fen))
     return found
 
 
-def registration_facts(stream: str, history: Sequence[Event], packages: Mapping[int, bytes]) -> list[Fact]:
-    """Return the facts of a registration: registered, changed, ended. `packages`: by revision, as they were handed in."""
+def registration_facts(
+    stream: str, history: Sequence[Event], packages: Mapping[int, bytes], struck: Struck | None = None
+) -> list[Fact]:
+    """Return the facts of a registration: registered, changed, ended.
+
+    Args:
+        stream: Its name among the histories.
+        history: All of it.
+        packages: By revision, as they were handed in.
+        struck: Of its deal; None: no deal of this market.
+    """
     case: re.CaseOpened | None = None
     who: dict[str, Any] = {}
     period, total, technical, revision, counts = (0, 0, 0), 0, 0, 0, False
@@ -104,6 +129,8 @@ def registration_facts(stream: str, history: Sequence[Event], packages: Mapping[
             case re.Registered() if case is not None and not case.demonstration:
                 technical, period, counts = event.technical_fen, _period(line.at_us), True
                 who = _form(case, packages.get(revision, b""), total) | {"stream": stream}
+                if struck is not None:
+                    who |= {"mode": struck.mode, "days": _days(struck.at_us, line.at_us)}
                 found.append(_fact(who, line, "registration", period, 1, total, technical))
             case re.Changed() if counts:
                 more = (event.total_fen - total, event.technical_fen - technical)
@@ -131,6 +158,12 @@ def _form(case: re.CaseOpened, package: bytes, total_fen: int) -> dict[str, Any]
         "buyer_region": said.get("buyer_area", "") or said.get("buyer_country", ""), "seller_nature": said.get("seller_nature", ""),
         "buyer_nature": said.get("buyertype", ""), "band": band_of(total_fen),
     }  # fmt: skip
+
+
+def _days(from_us: int | None, until_us: int) -> int | None:
+    """Return the days between the days of two instants; None where the first is unknown or comes later."""
+    days = -1 if from_us is None else day_of(InstantUs(until_us)) - day_of(InstantUs(from_us))
+    return days if days >= 0 else None
 
 
 def _period(at_us: int) -> tuple[int, int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
@@ -10,37 +10,66 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
+from engine.catalogue.codes.countries import customs_code
 from engine.catalogue.codes.regions import HOME, province_of, reporting_unit_of
+from engine.rules.auction.events import WIRE_NAMES as LOT_NAMES
+from engine.rules.auction.events import LotPublished, SessionPublished
+from engine.rules.listing.events import LISTING_WIRE_NAMES, ListingPublished
+from engine.rules.publicity.events import NOTICE_WIRE_NAMES, NoticePublished
 from settlement.contracts.kinds import five_kind
+from settlement.deals.events import DealOpened
+from settlement.deals.events import decode_event as decode_deal_event
 from settlement.ledger.book import Connection
-from settlement.statistics.facts import Fact, deal_facts, registration_facts
+from settlement.registration.events import CaseOpened
+from settlement.registration.events import decode_event as decode_registration_event
+from settlement.statistics.facts import Event, Fact, Struck, deal_facts, registration_facts
 from settlement.statistics.following import QUERIES, Grown, HistoryFollowing
 
 DIMENSIONS: Final = (
     "month", "way", "mode", "kind", "field", "industry", "ipr", "plan", "objective", "seller_region", "buyer_region", "seller_nature",
     "buyer_nature", "band",
 )  # fmt: skip
+CROSSES: Final = (("kind", "month"), ("way", "month"), ("field", "kind"), ("seller_region", "buyer_region"))
+"""Pairs of dimensions that are counted together (domain.md §8.5)."""
 MEASURES: Final = ("registration", "deal", "received")
+PUBLISHED: Final = (
+    LOT_NAMES[LotPublished][0], LOT_NAMES[SessionPublished][0], LISTING_WIRE_NAMES[ListingPublished][0],
+    NOTICE_WIRE_NAMES[NoticePublished][0],
+)  # fmt: skip
+"""Events of the log with which something is on the market."""
+CHINA: Final = customs_code("CN")
 YEARS: Final = range(2000, 2101)
 _FIELDS: Final = tuple(one.name for one in fields(Fact))
 
 
 class Cell(Struct, frozen=True):
-    """A figure: how many, for how much; fen."""
+    """A figure: how many, for how much (fen), and how long they took."""
 
     count: int = 0
     total_fen: int = 0
     technical_fen: int = 0
+    days: int = 0
+    """Sum of the days that the timed ones took: from publication to deal, from deal to registration."""
+    timed: int = 0
+    """Of how many that is known."""
 
     def __add__(self, other: Cell) -> Cell:
         """Return both together."""
         return Cell(
-            self.count + other.count, self.total_fen + other.total_fen, self.technical_fen + other.technical_fen
-        )
+            self.count + other.count, self.total_fen + other.total_fen, self.technical_fen + other.technical_fen,
+            self.days + other.days, self.timed + other.timed,
+        )  # fmt: skip
+
+    @property
+    def average_days(self) -> float | None:
+        """Return how many days one took on average; None where it is known of none."""
+        return self.days / self.timed if self.timed > 0 else None
 
 
 Table = Mapping[str, Cell]
 """Figures by code; the empty code: not said."""
+Cross = Mapping[tuple[str, str], Cell]
+"""Figures by the codes of two dimensions."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -53,6 +82,8 @@ class Report(Struct, frozen=True, kw_only=True):
     as_of_us: int
     whole: Cell
     tables: Mapping[str, Table]
+    crosses: Mapping[tuple[str, str], Cross]
+    """By one of `CROSSES`."""
     trend: Mapping[tuple[int, int], Cell]
     """By year and quarter, five years."""
 
@@ -73,6 +104,22 @@ class Report(Struct, frozen=True, kw_only=True):
             found[five] = found.get(five, Cell()) + cell
         return found
 
+    def kinds_by_month(self) -> Cross:
+        """Return the five kinds by month."""
+        return _together(self.crosses["kind", "month"], five_kind, str)
+
+    def ways_by_month(self) -> Cross:
+        """Return how the price was set, by month."""
+        return self.crosses["way", "month"]
+
+    def fields_by_kind(self) -> Cross:
+        """Return the technical fields by the five kinds."""
+        return _together(self.crosses["field", "kind"], str, five_kind)
+
+    def flows(self) -> Cross:
+        """Return from where to where technology went: seller's place by buyer's place, each as `place_in_flows` says."""
+        return _together(self.crosses["seller_region", "buyer_region"], place_in_flows, place_in_flows)
+
 
 class OwnRow(Struct, frozen=True, kw_only=True):
     """A row of an institution's figures."""
@@ -85,6 +132,14 @@ class OwnRow(Struct, frozen=True, kw_only=True):
     count: int
     total_fen: int
     highest_fen: int | None
+    kind: str
+    days: int
+    timed: int
+
+    @property
+    def five(self) -> str:
+        """Return which of the five kinds the contract is."""
+        return five_kind(self.kind)
 
 
 class Statistics:
@@ -102,17 +157,9 @@ class Statistics:
         ):
             rows = await connection.fetch(QUERIES["tables"], measure, year, quarter, as_of_us)
             trend = await connection.fetch(QUERIES["trend"], measure, year, as_of_us)
-        tables: dict[str, dict[str, Cell]] = {name: {} for name in DIMENSIONS}
-        whole, all_bits = Cell(), 2 ** len(DIMENSIONS) - 1
-        for row in rows:
-            cell = _cell(row)
-            if row["which"] == all_bits:
-                whole = cell
-            elif cell != Cell():
-                place = len(DIMENSIONS) - (all_bits ^ row["which"]).bit_length()
-                tables[DIMENSIONS[place]][row["code"]] = cell
+        whole, tables, crosses = _read_tables(rows)
         return Report(
-            measure=measure, year=year, quarter=quarter, as_of_us=as_of_us, whole=whole, tables=tables,
+            measure=measure, year=year, quarter=quarter, as_of_us=as_of_us, whole=whole, tables=tables, crosses=crosses,
             trend={(row["year"], row["quarter"]): _cell(row) for row in trend},
         )  # fmt: skip
 
@@ -134,7 +181,7 @@ class Statistics:
 
 def place_at(code: str, level: str) -> str | None:
     """Return where a region code counts at a level; None where it does not count there. Countries are `abroad` at the first level."""
-    if not code:
+    if not code or code == CHINA:
         return "" if level == "region" else None
     home = code.startswith(HOME[:2]) and len(code) == 6
     if level == "region":
@@ -148,7 +195,24 @@ def place_at(code: str, level: str) -> str | None:
     return None if unit is None else unit.code
 
 
+def place_in_flows(code: str) -> str:
+    """Return a place of the matrix of flows: a reporting unit, the region as a whole where no unit is said, `other` provinces, `abroad`."""
+    unit, region = place_at(code, "unit"), place_at(code, "region")
+    if unit is not None:
+        return unit
+    return region if region in ("", "abroad", HOME) else "other"
+
+
+def _together(cross: Cross, first: Callable[[str], str], second: Callable[[str], str]) -> Cross:
+    found: dict[tuple[str, str], Cell] = {}
+    for (one, other), cell in cross.items():
+        place = (first(one), second(other))
+        found[place] = found.get(place, Cell()) + cell
+    return found
+
+
 async def _count(connection: Connection, news: list[Grown]) -> None:
+    published, struck = await _published(connection, news), await _struck(connection, news)
     wanted = [one.stream for one in news if one.stream.startswith("registration/")]
     packages: dict[str, dict[int, bytes]] = {}
     for row in await connection.fetch(QUERIES["packages"], wanted) if wanted else []:
@@ -156,12 +220,71 @@ async def _count(connection: Connection, news: list[Grown]) -> None:
     rows = []
     for one in news:
         if one.stream.startswith("deal/"):
-            facts = deal_facts(one.stream, one.history)
+            facts = deal_facts(one.stream, one.history, published.get(one.stream))
         else:
-            facts = registration_facts(one.stream, one.history, packages.get(one.stream, {}))
+            facts = registration_facts(
+                one.stream, one.history, packages.get(one.stream, {}), struck.get(_deal_of(one.history[0]))
+            )
         rows += [row_of(fact) for fact in facts if fact.seq > one.seen]
     if rows:
         await connection.executemany(QUERIES["insert_fact"], rows)
+
+
+async def _published(connection: Connection, news: list[Grown]) -> dict[str, int]:
+    """Return when what was sold in each deal had been published, by the deal's history: the log never changes."""
+    sources: dict[str, list[str]] = {}
+    for one in news:
+        if one.stream.startswith("deal/"):
+            opened = decode_deal_event(one.history[0].type, one.history[0].body)
+            assert isinstance(opened, DealOpened), "a history begins with it"
+            sources.setdefault(opened.deal.source.stream, []).append(one.stream)
+    rows = await connection.fetch(QUERIES["published"], list(sources), list(PUBLISHED)) if sources else []
+    return {deal: row["at_us"] for row in rows for deal in sources[row["stream"]]}
+
+
+async def _struck(connection: Connection, news: list[Grown]) -> dict[str, Struck]:
+    """Return what registrations take from their deals, by deal."""
+    wanted = [_deal_of(one.history[0]) for one in news if one.stream.startswith("registration/")]
+    found: dict[str, Struck] = {}
+    for row in await connection.fetch(QUERIES["opened"], wanted) if wanted else []:
+        opened = decode_deal_event(row["type"], row["body"])
+        assert isinstance(opened, DealOpened), "a history begins with it"
+        found[row["deal"]] = Struck(opened.deal.struck_at_us, opened.deal.mode)
+    return found
+
+
+def _deal_of(first: Event) -> str:
+    case = decode_registration_event(first.type, first.body)
+    assert isinstance(case, CaseOpened), "a history begins with it"
+    return case.deal
+
+
+def _read_tables(
+    rows: list[asyncpg.Record],
+) -> tuple[Cell, dict[str, dict[str, Cell]], dict[tuple[str, str], dict[tuple[str, str], Cell]]]:
+    """Return the whole, the tables and the pairs; a dimension that is counted only in pairs is summed from its first one."""
+    whole = Cell()
+    tables: dict[str, dict[str, Cell]] = {name: {} for name in DIMENSIONS}
+    crosses: dict[tuple[str, str], dict[tuple[str, str], Cell]] = {pair: {} for pair in CROSSES}
+    first_pair = {name: pair for pair in reversed(CROSSES) for name in pair}
+    for row in rows:
+        of = [name for place, name in enumerate(reversed(DIMENSIONS)) if not row["which"] >> place & 1]
+        cell = _cell(row)
+        if not of:
+            whole = cell
+        elif cell == Cell():
+            continue
+        elif len(of) == 1:
+            tables[of[0]][row[of[0]]] = cell
+        else:
+            pair = next(pair for pair in CROSSES if set(pair) == set(of))
+            crosses[pair][row[pair[0]], row[pair[1]]] = cell
+            for name in pair:
+                if first_pair[name] == pair:
+                    tables[name][row[name]] = tables[name].get(row[name], Cell()) + cell
+    for name in first_pair:
+        tables[name] = {code: cell for code, cell in tables[name].items() if cell != Cell()}
+    return whole, tables, crosses
 
 
 def row_of(fact: Fact) -> tuple[object, ...]:
@@ -173,4 +296,6 @@ def row_of(fact: Fact) -> tuple[object, ...]:
 def _cell(row: asyncpg.Record) -> Cell:
     if row["count"] is None:
         return Cell()
-    return Cell(row["count"], int(row["total_fen"]), int(row["technical_fen"]))
+    return Cell(
+        row["count"], int(row["total_fen"]), int(row["technical_fen"]), int(row["days"] or 0), int(row["timed"] or 0)
+    )

@@ -25,6 +25,8 @@ class InstitutionReport(Struct, frozen=True, kw_only=True):
     by_way: Table
     by_buyer: Table
     by_buyer_region: Table
+    by_kind: Table
+    """Registered contracts by the five kinds: transfers, licences, development, consulting, service."""
     registered: Cell
     received_fen: int
     """Money that reached the unit in the year, whatever year the deal is of."""
@@ -42,7 +44,7 @@ class InstitutionReport(Struct, frozen=True, kw_only=True):
         found = [("items", "", "", self.whole)]
         for word, table, cells in (
             ("by_mode", "mode", self.by_mode), ("by_way", "way", self.by_way), ("by_buyer", "buyer_nature", self.by_buyer),
-            ("by_buyer_region", "buyer_region", self.by_buyer_region),
+            ("by_buyer_region", "buyer_region", self.by_buyer_region), ("by_kind", "five", self.by_kind),
         ):  # fmt: skip
             found += [(word, table, code, cell) for code, cell in sorted(cells.items())]
         money = {
@@ -67,6 +69,7 @@ def institution_report(year: int, rows: Sequence[OwnRow], paid: Sequence[Plan]) 
         by_way=_by(deals, "way"),
         by_buyer=_by(registered, "buyer_nature"),
         by_buyer_region=_by(registered, "buyer_region"),
+        by_kind=_by(registered, "five"),
         registered=sum((_cell(row) for row in registered), Cell()),
         received_fen=sum(row.total_fen for row in rows if row.measure == "received"),
         highest_fen=max([row.highest_fen or 0 for row in deals], default=0),
@@ -87,4 +90,4 @@ def _by(rows: Sequence[OwnRow], name: str) -> Table:
 
 
 def _cell(row: OwnRow) -> Cell:
-    return Cell(row.count, row.total_fen)
+    return Cell(row.count, row.total_fen, 0, row.days, row.timed)

@@ -11,11 +11,15 @@ import msgspec
 import pytest
 
 from engine.calendar import day_from_civil, start_of
-from loadtests.made_histories import Row, histories, independent
+from loadtests.made_histories import Row, histories, independent, independent_days
+from settlement.deals import events as de
+from settlement.deals.deal import DealSide, Source
 from settlement.registration import events as re
 from settlement.statistics.facts import Event, band_of, registration_facts
-from settlement.statistics.figures import Cell, Report, Statistics, place_at
+from settlement.statistics.figures import Cell, Report, Statistics, place_at, place_in_flows
 from settlement.statistics.following import Grown, HistoryFollowing
+from tests.settlement.conftest import Clock
+from tests.settlement.deals.conftest import DealHouse, a_deal
 
 NOW_US = int(start_of(day_from_civil(2030, 1, 1)))
 
@@ -48,6 +52,12 @@ def _same(report: Report, rows: list[Row], by: str) -> None:
     assert report.whole.total_fen == sum(fen for _, fen in wanted.values())
 
 
+def _same_pairs(report: Report, rows: list[Row], first: str, second: str) -> None:
+    wanted = independent(rows, report.measure, report.year, report.as_of_us, f"{first},{second}")
+    found = {",".join(codes): (cell.count, cell.total_fen) for codes, cell in report.crosses[first, second].items()}
+    assert found == wanted, (first, second)
+
+
 async def test_reports_equal_an_independent_computation_at_any_past_date(pool: asyncpg.Pool) -> None:
     rows = histories(7, 150)
     await write(pool, rows)
@@ -63,11 +73,17 @@ async def test_reports_equal_an_independent_computation_at_any_past_date(pool: a
                 compared += report.whole.count
     assert compared > 200, "something was compared"
     before = await statistics.report("registration", 2023, 0, NOW_US)
+    _same_pairs(before, rows, "kind", "month")
+    _same_pairs(before, rows, "way", "month")
+    assert (before.whole.days, before.whole.timed) == independent_days(rows, 2023), "days from deal to registration"
+    assert before.whole.average_days is not None and before.whole.average_days > 0
+    assert set(before.tables["mode"]) > {"TRANSFER", "EXCLUSIVE"}, "the licence kind comes from the deal"
     await statistics.count_anew()
     assert await statistics.report("registration", 2023, 0, NOW_US) == before, "counted anew it is the same"
     quarters = [await statistics.report("registration", 2023, quarter, NOW_US) for quarter in (1, 2, 3, 4)]
     assert sum((one.whole for one in quarters), Cell()) == before.whole
-    assert sum((cell for (year, _), cell in before.trend.items() if year == 2023), Cell()) == before.whole
+    trend = sum((cell for (year, _), cell in before.trend.items() if year == 2023), Cell())
+    assert (trend.count, trend.total_fen) == (before.whole.count, before.whole.total_fen)
 
 
 async def test_an_event_counts_once_though_the_consumer_dies_before_its_commit(pool: asyncpg.Pool) -> None:
@@ -121,6 +137,40 @@ def test_a_place_counts_at_three_levels_and_manzhouli_and_erenhot_report_alone(
     code: str, level: str, place: str | None
 ) -> None:
     assert place_at(code, level) == place
+
+
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [
+        ("150102", "150100"), ("150781", "150781"), ("152502", "152500"), ("150000", "150000"), ("110000", "other"), ("440300", "other"),
+        ("502", "abroad"), ("142", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_the_matrix_knows_units_the_region_other_provinces_and_abroad(code: str, place: str) -> None:
+    """domain.md §8.5: seller by buyer at league level, other provinces, abroad. China itself (142) says no place."""
+    assert place_in_flows(code) == place
+
+
+async def test_a_deal_took_the_days_since_its_publication_and_goes_away_with_them(pool: asyncpg.Pool) -> None:
+    """Published on 20 February, struck on 1 March of a leap year: ten days; after the default nothing is left of them, before it they stand."""
+    published, struck, defaulted = (int(start_of(day_from_civil(2024, m, d))) for m, d in ((2, 20), (3, 1), (4, 1)))
+    house = DealHouse(pool, Clock())
+    await house.sell_lot("t1")
+    await pool.execute("ALTER TABLE event DISABLE TRIGGER event_append_only")
+    await pool.execute("UPDATE event SET at_us = CASE stream_seq WHEN 1 THEN $1::bigint ELSE $2 END", published, struck)
+    source = Source(stream="lot/t1", stream_seq=2, event_digest="0" * 64)
+    opened = de.DealOpened(deal=a_deal(source=source, struck_at_us=struck), virtual_account="9", deadline_us=1)
+    default = de.DefaultRecorded(side=DealSide.BUYER, reason="x", empty=True, deadline_us=1)
+    happened: list[tuple[de.Event, int]] = [(opened, struck), (default, defaulted)]
+    for seq, (event, at_us) in enumerate(happened, 1):
+        await write(pool, [("deal/DA-a1", seq, de.encode_event(event)[0], at_us, de.encode_event(event)[1])])
+    statistics = Statistics(pool)
+    await statistics.following.catch_up()
+    standing = await statistics.report("deal", 2024, 0, defaulted - 1)
+    assert (standing.whole.count, standing.whole.average_days) == (1, 10.0)
+    assert standing.tables["way"]["auction"].average_days == 10.0
+    gone = await statistics.report("deal", 2024, 0, defaulted)
+    assert (gone.whole, gone.whole.average_days) == (Cell(), None)
 
 
 @pytest.mark.parametrize(
