@@ -8,13 +8,14 @@ from typing import Any, Final
 from babel.dates import get_month_names
 
 from engine.catalogue.codes.contract_types import CONTRACT_TYPES
+from engine.catalogue.codes.countries import COUNTRIES
 from engine.catalogue.codes.fields import FIELDS
 from engine.catalogue.codes.industries import INDUSTRIES
 from engine.catalogue.codes.ip_types import IP_TYPES
 from engine.catalogue.codes.objectives import OBJECTIVES
 from engine.catalogue.codes.party_natures import PARTY_NATURES
 from engine.catalogue.codes.plan_sources import PLAN_SOURCES
-from engine.catalogue.codes.regions import HOME, REGIONS
+from engine.catalogue.codes.regions import HOME, REGIONS, province_of
 from gateway.pages.i18n import translate
 
 _NAMES: Final[Mapping[str, Any]] = {
@@ -35,10 +36,20 @@ def code_name(table: str, code: str, language: str) -> str:
         return str(get_month_names("abbreviated", locale=language)[int(code)])
     if table == "place" and code == HOME:
         return translate(language, "statistics.whole_region")
+    if table.endswith("_region"):
+        return _region_name(code, language)
     if table in _WORDED:
         return translate(language, f"statistics.{table}.{code}")
     entries = _NAMES.get(table)
     return code if entries is None else str(entries.name(code, language))
+
+
+def _region_name(code: str, language: str) -> str:
+    """Return the name of a place; of one that the table does not hold its province's, of a customs code the country's."""
+    if len(code) != 6:
+        return COUNTRIES.name(code, language)
+    province = province_of(code)
+    return str(REGIONS.name(code if code in REGIONS or province is None else province.code, language))
 
 
 def place_name(code: str, language: str) -> str:

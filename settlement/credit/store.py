@@ -50,6 +50,17 @@ class Found(Struct, frozen=True):
     type: str
 
 
+class Figures(Struct, frozen=True, kw_only=True):
+    """Counts of records, and since when the oldest appeal waits (0: none)."""
+
+    noticed: int = 0
+    appealed: int = 0
+    in_force: int = 0
+    expired: int = 0
+    withdrawn: int = 0
+    oldest_appeal_us: int = 0
+
+
 class Credit:
     """All credit records."""
 
@@ -107,6 +118,17 @@ class Credit:
         """Return records in a state, or all, newest first."""
         rows = await self._pool.fetch(QUERIES["newest"], state, max(1, min(limit, PAGE_MAX)))
         return [_RECORD.decode(row["body"]) for row in rows]
+
+    async def history(self, record_id: str) -> list[tuple[int, str, r.Event]]:
+        """Return what happened to a record, oldest first: instant, who (a login, or the market), event."""
+        rows = await self._pool.fetch(QUERIES["history"], record_id)
+        return [(row["at_us"], row["actor"], r.decode_event(row["body"])) for row in rows]
+
+    async def figures(self) -> Figures:
+        """Return counts for the desk and for metrics."""
+        row = await self._pool.fetchrow(QUERIES["figures"], self._now_us())
+        assert row is not None, "an aggregate has a row"
+        return Figures(**dict(row))
 
     async def _follow(self, connection: Connection, news: list[Grown]) -> None:
         for one in news:

@@ -75,6 +75,16 @@ class Income(Struct, frozen=True, kw_only=True):
     """A round of it is under way."""
 
 
+class Figures(Struct, frozen=True, kw_only=True):
+    """Counts of rounds under way by state, of those that may be paid, of policies that wait for approval."""
+
+    proposed: int = 0
+    publicity: int = 0
+    objected: int = 0
+    payable: int = 0
+    policies_waiting: int = 0
+
+
 class Distribution:
     """All units' policies and plans."""
 
@@ -263,6 +273,12 @@ class Distribution:
     async def paid(self, party: str) -> list[p.Plan]:
         """Return what a unit has paid out, oldest first, at most `PAID_MAX`."""
         return [_PLAN.decode(row["body"]) for row in await self._pool.fetch(QUERIES["paid_rows"], party, PAID_MAX)]
+
+    async def figures(self) -> Figures:
+        """Return counts for metrics."""
+        row = await self._pool.fetchrow(QUERIES["figures"], self._now_us())
+        assert row is not None, "an aggregate has a row"
+        return Figures(**dict(row))
 
     async def history(self, plan_id: str) -> list[Line]:
         """Return what happened to a plan."""

@@ -26,3 +26,14 @@ SELECT id FROM credit_record WHERE state = 'noticed' AND appeal_until_us <= $1 O
 
 -- name: page_for_checking
 SELECT id, body, digest FROM credit_record WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: figures
+-- Records by state; of those in force only what has not expired at $1.
+SELECT count(*) FILTER (WHERE state = 'noticed') AS noticed, count(*) FILTER (WHERE state = 'appealed') AS appealed,
+    count(*) FILTER (WHERE state = 'in_force' AND expires_at_us > $1) AS in_force,
+    count(*) FILTER (WHERE state = 'in_force' AND expires_at_us <= $1) AS expired,
+    count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn,
+    coalesce(min(e.at_us) FILTER (WHERE state = 'appealed'), 0)::bigint AS oldest_appeal_us
+FROM credit_record r LEFT JOIN LATERAL (
+    SELECT at_us FROM credit_event WHERE r.state = 'appealed' AND record = r.id AND type = 'credit.appealed' ORDER BY seq DESC LIMIT 1
+) e ON true;

@@ -73,3 +73,11 @@ SELECT DISTINCT plan FROM distribution_event h WHERE NOT EXISTS (SELECT FROM dis
 -- name: paid_rows
 -- What a unit paid out within a time, for the institution's report.
 SELECT body FROM distribution_plan WHERE party = $1 AND state = 'paid' ORDER BY at_us, id LIMIT $2;
+
+-- name: figures
+-- Rounds under way by state, rounds whose publicity is over and that nobody paid yet, policies that wait for approval.
+SELECT count(*) FILTER (WHERE state = 'proposed') AS proposed, count(*) FILTER (WHERE state = 'publicity') AS publicity,
+    count(*) FILTER (WHERE state = 'objected') AS objected,
+    count(*) FILTER (WHERE state = 'publicity' AND (convert_from(body, 'UTF8')::jsonb ->> 'public_until_us')::bigint <= $1) AS payable,
+    (SELECT count(*) FROM distribution_policy WHERE approved_at_us IS NULL) AS policies_waiting
+FROM distribution_plan WHERE state IN ('proposed', 'publicity', 'objected');
