@@ -100,6 +100,7 @@ from gateway.registrations.registering import (
 from gateway.services import Services
 from gateway.settling import add_money_gauges, build_settling, settling_work
 from gateway.signing_key import KeyUnusable, digest_key, signing_key
+from gateway.statistics.gauges import AfterDeals, add_after_deal_gauges, count_for_ever
 from gateway.tracing.switch import Hooks, TracingMissing, hooks
 from gateway.working import expire_needs, keep_at, rescan_attachments, sweep_accounts, sweep_objectors
 from pricing.client import PricingClient
@@ -369,6 +370,9 @@ async def _start_parts(base: _Base, engine: MarketPort, duties: Duties, stack: A
     )
     _add_gauges(services)
     add_notice_gauges(services)
+    after_deals = AfterDeals()
+    add_after_deal_gauges(services, after_deals)
+    keep_at(stack, partial(count_for_ever, services, after_deals))
     add_money_gauges(metrics, services.settling.counted)
     stack.push_async_callback(registering.close)
     add_registration_gauges(metrics, registering.counted, engine.clock.now_us)

@@ -37,21 +37,26 @@ async def find(services: Services, caller: Caller, deal_id: str, typed: Mapping[
     Raises:
         Refused: NOT_FOUND: no such deal for him. MALFORMED (`fields`): what was typed is no amount.
     """
+    return await reckoned(services, caller, deal_id, typed.get("side", ""), assumed_of(typed))
+
+
+async def reckoned(
+    services: Services, caller: Caller, deal_id: str, wanted: str, assumed: Assumed
+) -> tuple[Process, Sheet]:
+    """Return a deal and the sheet of the caller's side, or for staff of the `wanted` one (seller, buyer).
+
+    Raises:
+        Refused: NOT_FOUND: no such deal for him. UNAVAILABLE: no parameters hold today.
+    """
     process, own = await acting.find(services, caller, deal_id)
-    side = own or (DealSide.BUYER if typed.get("side") == DealSide.BUYER.value else DealSide.SELLER)
-    party_id = (
-        caller.party_id
-        if own is not None
-        else process.deal.seller_id
-        if side is DealSide.SELLER
-        else process.deal.buyer_id
-    )
+    side = own or (DealSide.BUYER if wanted == DealSide.BUYER.value else DealSide.SELLER)
+    party_id = process.deal.seller_id if side is DealSide.SELLER else process.deal.buyer_id
     party = await services.parties.read(PartyId(party_id))
     registration = await Shelf(services.pool, push=False).find("of_deal", process.id)
     basis = basis_of(process, side, party, registration)
     today = day_of(InstantUs(services.now_us))
     try:
-        return process, sheet_of(basis, assumed_of(typed), parameters_on(today))
+        return process, sheet_of(basis, assumed, parameters_on(today))
     except NotInForce:
         raise Refused(Code.UNAVAILABLE) from None
 

@@ -7,13 +7,18 @@ from typing import Final
 
 from engine.values import CNY, parse_amount
 from gateway.accounts.model import Caller, MemberRole, Role
+from gateway.deals import acting as deal_acting
 from gateway.errors import Code, Refused
 from gateway.services import Services
+from settlement.deals.deal import DealSide
+from settlement.deals.process import Process
 from settlement.distribution import plan as p
 from settlement.distribution.policy import Policy
 from settlement.distribution.splitting import Band, Cost, CostKind, Group, Person
 
 Fields = Mapping[str, str]
+PLAN_ACTS: Final = ("approve", "return", "object", "decide", "pay")
+"""What may be done with a plan."""
 BANDS: Final = 3
 """Bands in the form."""
 _MAY: Final[Mapping[str, tuple[MemberRole, ...]]] = {
@@ -48,6 +53,18 @@ async def find(services: Services, caller: Caller, plan_id: str) -> p.Plan:
     return plan
 
 
+async def deal_of(services: Services, caller: Caller, deal_id: str) -> tuple[Process, DealSide | None]:
+    """Return a deal whose income is shared, and the caller's side (None: staff); how it is shared is no business of the buyer.
+
+    Raises:
+        Refused: NOT_FOUND.
+    """
+    process, side = await deal_acting.find(services, caller, deal_id)
+    if side is DealSide.BUYER:
+        raise Refused(Code.NOT_FOUND)
+    return process, side
+
+
 def is_staff(caller: Caller) -> bool:
     """Tell whether the caller looks on from outside the unit."""
     return caller.role in (Role.OPERATOR, Role.SUPERVISOR)
@@ -72,6 +89,16 @@ async def propose_policy(services: Services, caller: Caller, network: str, typed
         title=typed.get("title", "").strip(), adopted_ref=typed.get("adopted_ref", "").strip(), bands=tuple(bands),
         main_bps=_bps(typed, "main"), staff_bps=_bps(typed, "staff"), publicity_days=_number(typed, "publicity_days"),
     )  # fmt: skip
+    await adopt(services, caller, network, policy)
+
+
+async def adopt(services: Services, caller: Caller, network: str, policy: Policy) -> None:
+    """Propose a version as it was read.
+
+    Raises:
+        Refused: FORBIDDEN, WRONG_STATE (`problem`, `details`).
+    """
+    _must(caller, "propose_policy")
     done = await services.distribution.propose_policy(caller.party_id, policy, _id(caller))
     await _note(
         services, caller, network, "propose_policy", caller.party_id, done if isinstance(done, p.Refusal) else None
@@ -100,9 +127,26 @@ async def propose(services: Services, caller: Caller, network: str, deal_id: str
     costs = tuple(
         Cost(kind=kind, amount_fen=amount) for kind in CostKind if (amount := _fen(typed, f"cost_{kind.value}"))
     )
-    done = await services.distribution.propose(
-        caller.party_id, deal_id, _fen(typed, "income"), costs, persons_of(typed.get("persons", "")), _id(caller)
-    )
+    persons = persons_of(typed.get("persons", ""))
+    return await share(services, caller, network, deal_id, _fen(typed, "income"), costs, persons)
+
+
+async def share(
+    services: Services,
+    caller: Caller,
+    network: str,
+    deal_id: str,
+    income_fen: int,
+    costs: tuple[Cost, ...],
+    persons: tuple[Person, ...],
+) -> p.Plan:
+    """Propose the next round of a deal as it was read.
+
+    Raises:
+        Refused: FORBIDDEN, NOT_FOUND, WRONG_STATE (`problem`, `details`).
+    """
+    _must(caller, "propose")
+    done = await services.distribution.propose(caller.party_id, deal_id, income_fen, costs, persons, _id(caller))
     return await _done(services, caller, network, "propose", deal_id, done)
 
 
@@ -113,7 +157,7 @@ async def act(services: Services, caller: Caller, network: str, plan_id: str, na
         Refused: NOT_FOUND, FORBIDDEN, MALFORMED (`fields`), WRONG_STATE (`problem`).
     """
     plan = await find(services, caller, plan_id)
-    if name not in ("approve", "return", "object", "decide", "pay"):
+    if name not in PLAN_ACTS:
         raise Refused(Code.MALFORMED, fields="act")
     if plan.proposed.party != caller.party_id:
         raise Refused(Code.FORBIDDEN)

@@ -34,6 +34,7 @@ _PATTERNS: Final = {
     "party": PARTY_PATTERN,
     "no": r"^[0-9]{1,6}$",
     "seq": r"^[0-9]{1,16}$",
+    "version": r"^[0-9]{1,6}$",
     "day": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 }
 _DESCRIPTIONS: Final = {
@@ -51,6 +52,9 @@ _DESCRIPTIONS: Final = {
     "order": "Id of the order to the bank.",
     "message": "Id of the message.",
     "deal": "Id of the deal.",
+    "plan": "Id of the plan of distribution.",
+    "record": "Id of the credit record.",
+    "version": "Version of the policy.",
 }
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from aiohttp import web
+from msgspec.structs import asdict
 
-from gateway.accounts.model import Caller, Role
+from gateway.credit import acting
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
+from gateway.pages.i18n import language_of, translate
 from gateway.pages.rendering import page, see_other
 from gateway.parties.names import names_of
-from gateway.services import SERVICES, Services
-from settlement.credit.record import Appeal, Cause, Decide, Record, RecordState, Refusal, Repair, credit_rules
+from gateway.services import SERVICES
+from settlement.credit.record import Record, RecordState, credit_rules
+from settlement.credit.store import MARKET
 
 SHOWN: Final = 100
 FIELD_MAX: Final = 2_000
@@ -34,18 +37,20 @@ async def show_desk(request: web.Request) -> web.Response:
 
 async def record_documents(request: web.Request) -> web.Response:
     """POST /desk/credit: an operator found false documents; the party is told and may appeal."""
-    services, caller, form = request.app[SERVICES], request[CALLER], await request.post()
+    form = await request.post()
     typed = {name: str(form.get(name, ""))[:FIELD_MAX].strip() for name in ("deal", "party", "evidence")}
-    process = await services.settling.deals.read(typed["deal"])
-    if process is None or typed["party"] not in ("seller", "buyer"):
-        return await _desk(request, Refused(Code.MALFORMED, fields="deal"), typed)
-    party = process.deal.seller_id if typed["party"] == "seller" else process.deal.buyer_id
-    name = f"{process.id}-{Cause.FAKE_DOCUMENTS.value}-{party}"
-    done = await services.credit.notice(name, party, Cause.FAKE_DOCUMENTS, process.id, typed["evidence"], _id(caller))
-    await _note(services, caller, request, "notice", name, done)
-    if isinstance(done, Refusal):
-        return await _desk(request, Refused(Code.WRONG_STATE, problem=done.problem.value), typed)
-    return see_other(f"/credit/{name}")
+    try:
+        made = await acting.notice(
+            request.app[SERVICES],
+            request[CALLER],
+            network_of(request),
+            typed["deal"],
+            typed["party"],
+            typed["evidence"],
+        )
+    except Refused as refused:
+        return await _desk(request, refused, typed)
+    return see_other(f"/credit/{made.id}")
 
 
 async def show_one(request: web.Request) -> web.Response:
@@ -55,37 +60,22 @@ async def show_one(request: web.Request) -> web.Response:
 
 async def act_on_one(request: web.Request) -> web.Response:
     """POST /credit/{record}: the party appeals; an operator decides or writes down repair."""
-    services, caller = request.app[SERVICES], request[CALLER]
-    record, form = await _find(request), await request.post()
-    name, text = str(form.get("act", "")), str(form.get("text", ""))[:FIELD_MAX].strip()
-    if name not in _acts(caller, record):
-        raise Refused(Code.FORBIDDEN)
-    act = {
-        "appeal": Appeal(text=text),
-        "decide": Decide(upheld=form.get("upheld") == "1", reason=text),
-        "repair": Repair(reason=text),
-    }[name]
-    done = await services.credit.act(record.id, act, _id(caller))  # type: ignore[arg-type]
-    await _note(services, caller, request, name, record.id, done)
-    if isinstance(done, Refusal):
-        return await _one(request, record, Refused(Code.WRONG_STATE, problem=done.problem.value))
-    return see_other(f"/credit/{record.id}")
-
-
-def _acts(caller: Caller, record: Record) -> set[str]:
-    if caller.role is Role.OPERATOR:
-        return {"decide", "repair"}
-    own = caller.account is not None and caller.party_id == record.noticed.party
-    return {"appeal"} if own else set()
+    services, caller, form = request.app[SERVICES], request[CALLER], await request.post()
+    record = await _find(request)
+    name, text = str(form.get("act", "")), str(form.get("text", ""))
+    try:
+        done = await acting.act(
+            services, caller, network_of(request), record, name, text, upheld=form.get("upheld") == "1"
+        )
+    except Refused as refused:
+        if refused.code is not Code.WRONG_STATE:
+            raise
+        return await _one(request, record, refused)
+    return see_other(f"/credit/{done.id}")
 
 
 async def _find(request: web.Request) -> Record:
-    services, caller = request.app[SERVICES], request[CALLER]
-    record = await services.credit.read(request.match_info["record"])
-    staff = caller.role in (Role.OPERATOR, Role.SUPERVISOR)
-    if record is None or not (staff or caller.party_id == record.noticed.party):
-        raise Refused(Code.NOT_FOUND)
-    return record
+    return await acting.find(request.app[SERVICES], request[CALLER], request.match_info["record"])
 
 
 async def _one(request: web.Request, record: Record, refused: Refused | None) -> web.Response:
@@ -93,7 +83,8 @@ async def _one(request: web.Request, record: Record, refused: Refused | None) ->
     names = await names_of(services, {record.noticed.party})
     return page(
         request, "credit/one.html", 200 if refused is None else 422, record=record, said=record.noticed, refused=refused,
-        acts=_acts(caller, record), names=names, now_us=services.now_us, made_by_me=record.noticed.by == _id(caller),
+        acts=acting.acts_of(caller, record), names=names, now_us=services.now_us, made_by_me=record.noticed.by == caller.login_id,
+        evidence=_evidence(record, language_of(request)),
     )  # fmt: skip
 
 
@@ -105,20 +96,18 @@ async def _desk(request: web.Request, refused: Refused | None, typed: dict[str, 
     return page(
         request, "credit/list.html", 200 if refused is None else 422, found=found, desk=True, chosen=chosen, refused=refused,
         typed=typed, states=[one.value for one in RecordState], names=await names_of(services, {one.noticed.party for one in found}),
-        now_us=services.now_us, rules=credit_rules(),
+        now_us=services.now_us, rules=credit_rules(), figures=asdict(await services.credit.figures()),
     )  # fmt: skip
 
 
-async def _note(
-    services: Services, caller: Caller, request: web.Request, name: str, subject: str, done: Record | Refusal
-) -> None:
-    result = done.problem.value if isinstance(done, Refusal) else "done"
-    await services.accounts.note(caller, network_of(request), f"credit.{name}", subject, result)
-
-
-def _id(caller: Caller) -> str:
-    assert caller.account is not None, "the door lets no anonymous caller in"
-    return caller.account.id
+def _evidence(record: Record, language: str) -> str:
+    """Return what the record rests on: of what the market saw, which event it was, in words."""
+    said = record.noticed
+    parts = said.evidence.split(" ")
+    if said.by != MARKET or len(parts) != 3:
+        return said.evidence
+    stream, number, name = parts
+    return translate(language, "credit.evidence_event", subject=stream.partition("/")[2], number=number, name=name)
 
 
 ROUTES = [

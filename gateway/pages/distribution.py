@@ -8,7 +8,6 @@ from aiohttp import web
 
 from engine.values import PartyId
 from gateway.accounts.model import Caller
-from gateway.deals import acting as deal_acting
 from gateway.distribution import acting
 from gateway.errors import Code, Refused
 from gateway.formatting import when
@@ -17,7 +16,6 @@ from gateway.ledger_command import yuan
 from gateway.pages.books import table_file
 from gateway.pages.rendering import page, see_other
 from gateway.services import SERVICES, Services
-from settlement.deals.deal import DealSide
 from settlement.distribution.floors import floors
 from settlement.distribution.plan import Plan, encode_event
 from settlement.distribution.splitting import CostKind, Group
@@ -25,7 +23,6 @@ from settlement.distribution.splitting import CostKind, Group
 FIELD_MAX: Final = 12_000
 SHOWN: Final = 100
 COLUMNS: Final = ("plan", "deal", "round", "no", "name", "group", "amount", "public_until", "policy_version")
-_ACTS: Final = ("approve", "return", "object", "decide", "pay")
 
 
 async def show_own(request: web.Request) -> web.Response:
@@ -112,9 +109,7 @@ async def _own(request: web.Request, typed: dict[str, str], refused: Refused | N
 
 async def _deal(request: web.Request, typed: dict[str, str], refused: Refused | None) -> web.Response:
     services, caller = request.app[SERVICES], request[CALLER]
-    process, side = await deal_acting.find(services, caller, request.match_info["deal"])
-    if side is DealSide.BUYER:
-        raise Refused(Code.NOT_FOUND)  # how the seller shares his income is no business of the buyer
+    process, _ = await acting.deal_of(services, caller, request.match_info["deal"])
     income = await services.distribution.income(process.id)
     assert income is not None, "the deal was found"
     return page(
@@ -132,7 +127,7 @@ async def _plan(request: web.Request, plan: Plan, typed: dict[str, str], refused
     return page(
         request, "distribution/plan.html", 200 if refused is None else 422, plan=plan, said=plan.proposed, split=plan.proposed.split,
         typed=typed, refused=refused, history=history, now_us=services.now_us, groups=[group.value for group in Group],
-        acts={act for act in _ACTS if inside and acting.may(caller, act)}, me=_me(caller),
+        acts={act for act in acting.PLAN_ACTS if inside and acting.may(caller, act)}, me=_me(caller),
         names=await _members(services, [line.actor for line in history]), word_of=lambda event: encode_event(event)[0].partition(".")[2],
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from gateway.http.api import catalogue as cat
 from gateway.http.api import deposits, desk, evidence, market, own, parties, wishes
 from gateway.http.api import views as v
 from gateway.http.api.bank import BANK_ENDPOINTS
+from gateway.http.api.benefit_endpoints import BENEFIT_ENDPOINTS
 from gateway.http.api.calls import Endpoint
 from gateway.http.api.deal_endpoints import DEAL_ENDPOINTS
 from gateway.http.api.format_endpoints import FORMAT_ENDPOINTS
@@ -45,6 +46,7 @@ ENDPOINTS: Final = (
     *PRICING_ENDPOINTS,
     *BANK_ENDPOINTS,
     *DEAL_ENDPOINTS,
+    *BENEFIT_ENDPOINTS,
     *LISTING_ENDPOINTS,
     Endpoint(
         "POST", f"{V1}/evidence", "Ask for the evidence file of a deal", evidence.ask, evidence.EvidenceFileView,
