@@ -120,7 +120,9 @@ async def test_a_round_goes_its_way_by_two_members_and_strangers_see_nothing(uni
 async def test_a_record_is_noticed_appealed_and_decided_by_another(table: Table, town: Town) -> None:
     assert table.buyer.account is not None
     wish = {"deal": table.id, "side": "buyer", "evidence": "营业执照系伪造"}
-    assert (await said(table.operator, "POST", "/desk/credit", {**wish, "deal": "DA-none"}))[1]["data"]["fields"] == "deal"
+    assert (await said(table.operator, "POST", "/desk/credit", {**wish, "deal": "DA-none"}))[1]["data"][
+        "fields"
+    ] == "deal"
     status, record = await said(table.operator, "POST", "/desk/credit", wish)
     assert (status, record["state"], record["acts"]) == (200, "noticed", [])
     path, acts = f"/credit/{record['id']}", f"/credit/{record['id']}/acts"
