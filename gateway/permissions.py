@@ -8,52 +8,21 @@ object (his own receipt, his own draft) is checked where the object is read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.accounts.model import Caller, Role, Scope
+from gateway.doors import (
+    ANYONE,
+    BIDDERS,
+    FRAME,
+    MEMBERS,
+    OPERATORS,
+    STAFF,
+    Door,
+    Who,
+)
 from gateway.errors import Code
-
-Who = frozenset[Role | None]
-
-ANYONE: Final[Who] = frozenset({None, *Role})
-"""With or without an account."""
-MEMBERS: Final[Who] = frozenset(Role)
-BIDDERS: Final[Who] = frozenset({Role.BIDDER, Role.SELLER})
-"""Who may bid: an institution buys, too, and the engine refuses the seller of a lot. Staff of the platform never bids."""
-STAFF: Final[Who] = frozenset({Role.OPERATOR, Role.SUPERVISOR})
-OPERATORS: Final[Who] = frozenset({Role.OPERATOR})
-
-REGISTRARS: Final[Who] = frozenset({Role.REGISTRAR})
-DESKS: Final[Who] = frozenset({Role.REGISTRAR, *STAFF})
-"""Who sees every contract and its registration."""
-SIDES: Final[Who] = frozenset({*BIDDERS, *DESKS})
-"""Sides of a contract see their own, the desks all."""
-
-FRAME: Final = "FRAME"
-"""Method of frames on the live connection; their path is the frame's type."""
-READING: Final = frozenset({"GET", "HEAD", FRAME})
-
-
-class Door(NamedTuple):
-    """One row."""
-
-    method: str
-    path: str
-    who: Who
-    scope: Scope | None = None
-    signed: bool = False
-    """No login opens it: the handler checks a signature of its own (the bank's). `who` is empty then."""
-
-    @property
-    def changes(self) -> bool:
-        """The method changes something, so a cookie alone does not open it."""
-        return self.method not in READING
-
-    @property
-    def is_api(self) -> bool:
-        """Errors are answered for programs, not for people."""
-        return self.path.startswith("/api/") or self.path in ("/livez", "/readyz", "/metrics", "/live")
-
+from gateway.money_doors import MONEY_ROWS
 
 _API: Final = (
     Door("GET", "/api/openapi.json", ANYONE, Scope.READ),
@@ -376,47 +345,6 @@ _CATALOGUE: Final = (
     Door("POST", "/me/imports/{id}", frozenset({*BIDDERS, *OPERATORS})),
 )
 
-_DEPOSITS: Final = (
-    Door("GET", "/api/v1/me/deposits", MEMBERS, Scope.READ),
-    Door("GET", "/api/v1/me/deposits/{id}", MEMBERS, Scope.READ),
-    Door("POST", "/api/v1/me/deposits/{id}/appeal", BIDDERS, Scope.BID),
-    Door("GET", "/api/v1/deposits", STAFF, Scope.DESK),
-    Door("GET", "/api/v1/deposits/{id}", STAFF, Scope.DESK),
-    Door("POST", "/api/v1/deposits/{id}/acts", OPERATORS, Scope.DESK),
-    Door("POST", "/api/v1/payouts/{order}/reissue", OPERATORS, Scope.DESK),
-    Door("GET", "/me/deposits", MEMBERS),
-    Door("GET", "/me/deposits/{id}", MEMBERS),
-    Door("POST", "/me/deposits/{id}", BIDDERS),
-    Door("GET", "/me/deposits/{id}/statement.csv", MEMBERS),
-    Door("GET", "/desk/deposits", STAFF),
-    Door("POST", "/desk/deposits/problems", OPERATORS),
-    Door("GET", "/desk/deposits/{id}", STAFF),
-    Door("POST", "/desk/deposits/{id}", OPERATORS),
-    Door("GET", "/desk/deposits/{id}/statement.csv", STAFF),
-    Door("POST", "/desk/payouts/{order}", OPERATORS),
-)
-
-_BANK: Final = (
-    Door("POST", "/api/v1/bank/callbacks", frozenset(), signed=True),
-    Door("GET", "/api/v1/bank/exceptions", STAFF, Scope.DESK),
-    Door("POST", "/api/v1/bank/exceptions/{id}/acts", OPERATORS, Scope.DESK),
-    Door("GET", "/api/v1/bank/statements", STAFF, Scope.DESK),
-    Door("POST", "/api/v1/bank/statements", OPERATORS, Scope.DESK),
-    Door("POST", "/api/v1/bank/statements/check", OPERATORS, Scope.DESK),
-    Door("GET", "/api/v1/bank/days/{day}", STAFF, Scope.DESK),
-    Door("GET", "/api/v1/bank/payments", STAFF, Scope.DESK),
-    Door("POST", "/api/v1/bank/payment-files", OPERATORS, Scope.DESK),
-    Door("GET", "/desk/bank", STAFF),
-    Door("GET", "/desk/bank/exceptions/{id}", STAFF),
-    Door("POST", "/desk/bank/exceptions/{id}", OPERATORS),
-    Door("GET", "/desk/bank/statements", STAFF),
-    Door("POST", "/desk/bank/statements/check", OPERATORS),
-    Door("POST", "/desk/bank/statements", OPERATORS),
-    Door("GET", "/desk/bank/day", STAFF),
-    Door("GET", "/desk/bank/payments", STAFF),
-    Door("POST", "/desk/bank/payments", OPERATORS),
-    Door("GET", "/desk/bank/payments/{number}", OPERATORS),
-)
 
 _EVIDENCE: Final = (
     Door("POST", "/api/v1/evidence", MEMBERS, Scope.READ),
@@ -435,60 +363,6 @@ _EVIDENCE: Final = (
     Door("GET", "/certificates/{number}/statement.json", ANYONE, Scope.READ),
 )
 
-_DEALS: Final = (
-    Door("GET", "/api/v1/me/deals", MEMBERS, Scope.READ),
-    Door("GET", "/api/v1/deals/{deal}", MEMBERS, Scope.READ),
-    Door("GET", "/api/v1/deals/{deal}/events", MEMBERS, Scope.READ),
-    Door("POST", "/api/v1/deals/{deal}/acts", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
-    Door("GET", "/api/v1/desk/deals", STAFF, Scope.DESK),
-    Door("GET", "/api/v1/deals/{deal}/benefits", MEMBERS, Scope.READ),
-    Door("GET", "/api/v1/deals/{deal}/distribution", MEMBERS, Scope.READ),
-    Door("POST", "/api/v1/deals/{deal}/distribution", BIDDERS, Scope.DESK),
-    Door("GET", "/api/v1/me/distribution", BIDDERS, Scope.READ),
-    Door("GET", "/api/v1/me/distribution/policies", BIDDERS, Scope.READ),
-    Door("POST", "/api/v1/me/distribution/policies", BIDDERS, Scope.DESK),
-    Door("POST", "/api/v1/me/distribution/policies/{version}/approval", BIDDERS, Scope.DESK),
-    Door("GET", "/api/v1/distribution/{plan}", MEMBERS, Scope.READ),
-    Door("POST", "/api/v1/distribution/{plan}/acts", BIDDERS, Scope.DESK),
-    Door("GET", "/api/v1/desk/statistics", DESKS, Scope.READ),
-    Door("GET", "/api/v1/me/report", BIDDERS, Scope.READ),
-    Door("GET", "/api/v1/me/credit", BIDDERS, Scope.READ),
-    Door("GET", "/api/v1/credit/{record}", MEMBERS, Scope.READ),
-    Door("POST", "/api/v1/credit/{record}/acts", frozenset({*BIDDERS, *OPERATORS}), Scope.DESK),
-    Door("GET", "/api/v1/desk/credit", STAFF, Scope.DESK),
-    Door("POST", "/api/v1/desk/credit", OPERATORS, Scope.DESK),
-    Door("GET", "/api/v1/me/statement", MEMBERS, Scope.READ),
-    Door("GET", "/api/v1/desk/ledger", STAFF, Scope.DESK),
-    Door("GET", "/me/deals", MEMBERS),
-    Door("GET", "/deals/{deal}", MEMBERS),
-    Door("POST", "/deals/{deal}", frozenset({*BIDDERS, *OPERATORS})),
-    Door("GET", "/deals/{deal}/sign", MEMBERS),
-    Door("GET", "/deals/{deal}/pay", MEMBERS),
-    Door("GET", "/deals/{deal}/documents/{digest}", MEMBERS),
-    Door("GET", "/deals/{deal}/benefits", MEMBERS),
-    Door("GET", "/deals/{deal}/benefits.pdf", MEMBERS),
-    Door("GET", "/deals/{deal}/distribution", MEMBERS),
-    Door("POST", "/deals/{deal}/distribution", BIDDERS),
-    Door("GET", "/console/distribution", BIDDERS),
-    Door("POST", "/console/distribution", BIDDERS),
-    Door("GET", "/distribution/{plan}", MEMBERS),
-    Door("POST", "/distribution/{plan}", BIDDERS),
-    Door("GET", "/distribution/{plan}/payout.{kind}", MEMBERS),
-    Door("GET", "/desk/statistics", frozenset({*STAFF, *REGISTRARS}), Scope.READ),
-    Door("GET", "/desk/statistics.xlsx", frozenset({*STAFF, *REGISTRARS}), Scope.READ),
-    Door("GET", "/me/credit", BIDDERS),
-    Door("GET", "/desk/credit", STAFF),
-    Door("POST", "/desk/credit", OPERATORS),
-    Door("GET", "/credit/{record}", MEMBERS),
-    Door("POST", "/credit/{record}", frozenset({*BIDDERS, *OPERATORS})),
-    Door("GET", "/console/report", BIDDERS),
-    Door("GET", "/console/report.xlsx", BIDDERS),
-    Door("GET", "/desk/deals", STAFF),
-    Door("GET", "/me/statement", MEMBERS),
-    Door("GET", "/me/statement.{kind}", MEMBERS),
-    Door("GET", "/desk/ledger", STAFF),
-    Door("GET", "/desk/ledger.{kind}", STAFF),
-)
 
 PRICERS: Final[Who] = frozenset({*BIDDERS, *OPERATORS})
 """Who may ask what something may be worth; what was asked is seen by who asked and by staff."""
@@ -518,50 +392,12 @@ _PRICING: Final = (
     Door("GET", "/desk/surveillance/{id}", STAFF),
     Door("POST", "/desk/surveillance/{id}", STAFF),
 )
-_REGISTRATIONS: Final = (
-    Door("POST", "/api/v1/registrar/answers", frozenset(), signed=True),
-    Door("GET", "/api/v1/registrar/feed", frozenset(), signed=True),
-    Door("GET", "/api/v1/registration-schema", ANYONE, Scope.READ),
-    Door("GET", "/api/v1/me/registrations", BIDDERS, Scope.READ),
-    Door("GET", "/api/v1/registrations/{id}", SIDES, Scope.READ),
-    Door("GET", "/api/v1/registrations/{id}/package", SIDES, Scope.READ),
-    Door("POST", "/api/v1/registrations/{id}/answers", BIDDERS, Scope.DESK),
-    Door("POST", "/api/v1/registrations/{id}/submit", BIDDERS, Scope.DESK),
-    Door("POST", "/api/v1/registrations/{id}/objection", BIDDERS, Scope.DESK),
-    Door("POST", "/api/v1/registrations/{id}/acts", REGISTRARS, Scope.DESK),
-    Door("GET", "/api/v1/contracts/{id}", SIDES, Scope.READ),
-    Door("GET", "/api/v1/desk/registrations", DESKS, Scope.DESK),
-    Door("GET", "/api/v1/desk/registrar-feed", DESKS, Scope.DESK),
-    Door("POST", "/api/v1/desk/registrar-feed/{message}/requeue", frozenset({*REGISTRARS, *OPERATORS}), Scope.DESK),
-    Door("GET", "/me/registrations", BIDDERS),
-    Door("GET", "/registrations/{id}", BIDDERS),
-    Door("POST", "/registrations/{id}", BIDDERS),
-    Door("GET", "/registrations/{id}/package.json", SIDES),
-    Door("GET", "/registrations/{id}/form.xlsx", SIDES),
-    Door("GET", "/registrations/{id}/form.pdf", SIDES),
-    Door("GET", "/registrations/{id}/certificate.pdf", SIDES),
-    Door("POST", "/api/v1/contracts/{id}/changes", OPERATORS, Scope.DESK),
-    Door("POST", "/api/v1/contracts/{id}/end", OPERATORS, Scope.DESK),
-    Door("POST", "/contracts/{id}", OPERATORS),
-    Door("GET", "/contracts/{id}", SIDES),
-    Door("GET", "/contracts/{id}/contract.docx", SIDES),
-    Door("GET", "/contracts/{id}/contract.pdf", SIDES),
-    Door("GET", "/verify/registration/{number}/{check}", ANYONE),
-    Door("GET", "/desk/registrations", DESKS),
-    Door("GET", "/desk/registrations/{id}", DESKS),
-    Door("POST", "/desk/registrations/{id}", REGISTRARS),
-    Door("GET", "/desk/registrar-feed", DESKS),
-    Door("POST", "/desk/registrar-feed", frozenset({*REGISTRARS, *OPERATORS})),
-)
 
 ROWS: Final = (
-    *_REGISTRATIONS,
-    *_DEALS,
+    *MONEY_ROWS,
     *_PRICING,
     *_EVIDENCE,
     *_BOARD,
-    *_BANK,
-    *_DEPOSITS,
     *_CATALOGUE,
     *_ACHIEVEMENTS,
     *_API,

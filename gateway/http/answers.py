@@ -11,9 +11,9 @@ import msgspec
 from aiohttp import hdrs, web
 
 from gateway.accounts.model import ANONYMOUS
+from gateway.doors import Door
 from gateway.errors import ERRORS, Code, status_of
 from gateway.http.asking import CALLER, ERROR_CODE, REQUEST_ID
-from gateway.permissions import Door
 
 PROBLEM: Final = "application/problem+json"
 Renderer = Callable[[web.Request, str], Awaitable[web.StreamResponse]]

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.accounts.model import UNREACHABLE
+from gateway.doors import Door
 from gateway.errors import Code, Refused
 from gateway.http.answers import refusal
 from gateway.http.asking import (
@@ -29,7 +30,7 @@ from gateway.http.asking import (
 )
 from gateway.http.metrics import UNMATCHED
 from gateway.http.uploads import STREAMED, open_upload
-from gateway.permissions import Door, find_door, judge
+from gateway.permissions import find_door, judge
 from gateway.services import SERVICES, Services
 
 BODY_MAX: Final = 65_536

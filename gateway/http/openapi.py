@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from engine.rules.auction.formats.terms import SessionTerms
 from engine.rules.rejections import Retry
 from gateway import __version__
+from gateway.doors import Door
 from gateway.errors import ERRORS, Code, status_of
 from gateway.http.answers import PROBLEM
 from gateway.http.api.calls import Endpoint
@@ -23,7 +24,7 @@ from gateway.http.api.notice_wishes import NOTICE_PATTERN
 from gateway.http.api.parties import PARTY_PATTERN
 from gateway.http.api.wishes import LOT_PATTERN, SHAPE, Query
 from gateway.http.uploads import STREAMED
-from gateway.permissions import Door, find_door
+from gateway.permissions import find_door
 
 REF: Final = "#/components/schemas/"
 _PARAMETER = re.compile(r"\{(\w+)\}")

@@ -11,9 +11,10 @@ from msgspec import Struct
 from engine.values import PartyId
 from gateway.accounts.identities import Identities
 from gateway.accounts.model import ANONYMOUS, Caller
+from gateway.doors import FRAME
 from gateway.errors import Code
 from gateway.live.settings import LiveSettings
-from gateway.permissions import FRAME, ROWS, may_send
+from gateway.permissions import ROWS, may_send
 
 CREDENTIAL_MAX = 512
 """Longest cookie value or token that is looked up, characters."""

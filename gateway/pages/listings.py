@@ -16,6 +16,7 @@ from engine.rules.listing.state import IntentPhase, ListingState
 from engine.rules.listing.terms import OfferedMode, SaleWay
 from engine.rules.listing.visibility import buyers_listing, public_listing, staff_listing
 from gateway.agencies import agencies
+from gateway.doors import BIDDERS
 from gateway.errors import Code, Refused
 from gateway.http.api import listing_wishes as w
 from gateway.http.api import listings as api
@@ -29,7 +30,6 @@ from gateway.pages.listing_words import price_words, sentences
 from gateway.pages.rendering import page, see_other
 from gateway.pages.typed import command_id, digits, must_be_digits, optional_yuan, yuan
 from gateway.parties.names import names_of
-from gateway.permissions import BIDDERS
 from gateway.services import SERVICES, Services
 
 A_PAGE: Final = 20

@@ -24,6 +24,7 @@ from engine.rules.rejections import Reject
 from engine.rules.visibility import HistoryRow, history_row, public_lot, you
 from engine.values import Amount, InstantUs, LotId, group_of, parse_amount, parse_digits
 from gateway.accounts.model import Caller
+from gateway.doors import BIDDERS
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER
 from gateway.http.commands import ask, find_lot, take_bid
@@ -31,7 +32,6 @@ from gateway.pages.format_words import format_sentences
 from gateway.pages.i18n import language_of
 from gateway.pages.plain_words import increment_words, sentences
 from gateway.pages.rendering import page, see_other
-from gateway.permissions import BIDDERS
 from gateway.services import SERVICES, Services
 
 ROWS_SHOWN = 100

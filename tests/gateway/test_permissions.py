@@ -14,11 +14,12 @@ from aiohttp import web
 
 from engine.values import PartyId
 from gateway.accounts.model import ANONYMOUS, Account, Caller, Role, Scope
+from gateway.doors import FRAME, Door
 from gateway.errors import Code
 from gateway.http.app import build_app, check_doors
 from gateway.live.messages import ClientFrame
 from gateway.live.visitors import visitor_of
-from gateway.permissions import DOORS, FRAME, ROWS, Door, DoorsUnsound, find_door, index_of, judge, may_send
+from gateway.permissions import DOORS, ROWS, DoorsUnsound, find_door, index_of, judge, may_send
 from gateway.services import Services
 from tests.gateway.conftest import HERE, Person, Town
 
