@@ -61,7 +61,7 @@ _DEALS: Final = (
     Door("GET", "/api/v1/me/distribution", BIDDERS, Scope.READ),
     Door("GET", "/api/v1/me/distribution/policies", BIDDERS, Scope.READ),
     Door("POST", "/api/v1/me/distribution/policies", BIDDERS, Scope.DESK),
-    Door("POST", "/api/v1/me/distribution/policies/{version}/approval", BIDDERS, Scope.DESK),
+    Door("POST", "/api/v1/me/distribution/policies/approval", BIDDERS, Scope.DESK),
     Door("GET", "/api/v1/distribution/{plan}", MEMBERS, Scope.READ),
     Door("POST", "/api/v1/distribution/{plan}/acts", BIDDERS, Scope.DESK),
     Door("GET", "/api/v1/desk/statistics", DESKS, Scope.READ),

@@ -35,7 +35,6 @@ _PATTERNS: Final = {
     "party": PARTY_PATTERN,
     "no": r"^[0-9]{1,6}$",
     "seq": r"^[0-9]{1,16}$",
-    "version": r"^[0-9]{1,6}$",
     "day": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 }
 _DESCRIPTIONS: Final = {
@@ -55,7 +54,6 @@ _DESCRIPTIONS: Final = {
     "deal": "Id of the deal.",
     "plan": "Id of the plan of distribution.",
     "record": "Id of the credit record.",
-    "version": "Version of the policy.",
 }
 
 

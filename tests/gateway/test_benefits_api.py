@@ -91,9 +91,10 @@ async def test_a_round_goes_its_way_by_two_members_and_strangers_see_nothing(uni
         "details"
     ]
     assert (await said(unit.clerk, "POST", mine, POLICY))[1]["policies"][0]["in_force"] is False
-    approval, shape = f"{mine}/1/approval", f"{mine}/{{version}}/approval"
-    assert (await said(unit.clerk, "POST", approval, {}, as_=shape))[0] == 403
-    assert (await said(unit.approver, "POST", approval, {}, as_=shape))[1]["policies"][0]["in_force"] is True
+    approval = f"{mine}/approval"
+    assert (await said(unit.clerk, "POST", approval, {"version": 1}))[0] == 403
+    assert (await said(unit.approver, "POST", approval, {"version": 2}))[1]["data"]["problem"] == "no_policy"
+    assert (await said(unit.approver, "POST", approval, {"version": 1}))[1]["policies"][0]["in_force"] is True
     status, answer = await said(unit.clerk, "POST", deal, ROUND, as_="/deals/{deal}/distribution")
     assert status == 200 and (answer["came_in"], answer["open"], answer["next_round"]) == ("0", True, 2)
     (plan,) = answer["plans"]

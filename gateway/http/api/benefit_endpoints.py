@@ -33,8 +33,8 @@ BENEFIT_ENDPOINTS: Final = (
         "POST", f"{V1}/me/distribution/policies", "Propose a version", d.propose_policy, d.PoliciesView, d.PolicyWish, _UNIT
     ),
     Endpoint(
-        "POST", f"{V1}/me/distribution/policies/{{version}}/approval", "Put a version in force", d.approve_policy, d.PoliciesView,
-        refuses=(Code.FORBIDDEN, Code.WRONG_STATE),
+        "POST", f"{V1}/me/distribution/policies/approval", "Put a version in force", d.approve_policy, d.PoliciesView,
+        d.PolicyApprovalWish, (Code.FORBIDDEN, Code.WRONG_STATE),
     ),
     Endpoint("GET", f"{V1}/distribution/{{plan}}", "A plan and its history", d.one, d.PlanFileView, refuses=_THERE),
     Endpoint(

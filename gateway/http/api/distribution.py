@@ -158,6 +158,12 @@ class PolicyWish(Wish):
     publicity_days: int = Field(15, ge=1, le=365)
 
 
+class PolicyApprovalWish(Wish):
+    """Which version to put in force."""
+
+    version: int = Field(ge=1, le=999_999)
+
+
 class CostWish(Wish):
     """A cost."""
 
@@ -211,9 +217,9 @@ async def propose_policy(call: Call, wish: PolicyWish) -> PoliciesView:
     return await _policies(call)
 
 
-async def approve_policy(call: Call) -> PoliciesView:
+async def approve_policy(call: Call, wish: PolicyApprovalWish) -> PoliciesView:
     """Put a version in force: another member than who proposed it."""
-    await acting.approve_policy(call.services, call.caller, call.origin.network, call.path["version"])
+    await acting.approve_policy(call.services, call.caller, call.origin.network, str(wish.version))
     return await _policies(call)
 
 
