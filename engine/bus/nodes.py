@@ -44,11 +44,14 @@ class Servers(Struct, frozen=True):
     """Name under which the Sentinels know the master."""
 
 
-def read_url(url: str) -> Servers:
-    """Read the address of Redis.
+FORMS: Final = (
+    "redis://host:6379/0, rediss://… (TLS), unix:///path, redis+cluster://host:port,host:port,"
+    " redis+sentinel://host:port,host:port/name; with user:password@ before the hosts"
+)
 
-    `redis://host:6379/0`, `rediss://…` (TLS), `unix:///path`, `redis+cluster://host:port,host:port`,
-    `redis+sentinel://host:port,host:port/name`; with `user:password@` before the hosts.
+
+def read_url(url: str) -> Servers:
+    """Read the address of Redis; `FORMS` says which there are.
 
     Raises:
         RedisUrlInvalid: it has none of these forms.
@@ -61,9 +64,9 @@ def read_url(url: str) -> Servers:
         return Servers("single", (Address("", 0, hosts),), Login(unquote(user), unquote(password)))
     hosts, _, name = hosts.partition("/")
     if scheme not in ("redis", "rediss") or kind not in ("", "cluster", "sentinel") or not hosts:
-        raise RedisUrlInvalid(read_url.__doc__.partition("\n\n")[2].partition("\n\n")[0].strip())  # type: ignore[union-attr]
+        raise RedisUrlInvalid(FORMS)
     if (kind == "sentinel" and not name) or (kind == "" and ("," in hosts or (name and not name.isdigit()))):
-        raise RedisUrlInvalid("one host and a database number, or Sentinels and the name of their master")
+        raise RedisUrlInvalid(FORMS)
     port = SENTINEL_PORT if kind == "sentinel" else PORT
     seeds = tuple(_address(host, port) for host in hosts.split(","))
     database = int(name) if kind == "" and name else 0

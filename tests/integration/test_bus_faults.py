@@ -20,7 +20,7 @@ from engine.rules.auction.state import Phase
 from engine.rules.rejections import Reject
 from engine.values import Amount, InstantUs, LotId, PartyId, shard_of
 from tests.machines.market import KEY, SECOND, Market, bid, is_clean, open_lot, submit, until
-from tests.machines.redis_servers import RedisServers, single_redis
+from tests.machines.redis_servers import RedisServers, redis_with_sentinel, single_redis
 
 LOT = LotId("a1")
 SHARD = shard_of(LOT)
@@ -217,3 +217,32 @@ async def test_while_nobody_can_reach_the_market_no_session_ends_and_its_time_is
     await until(lambda: not market.engine.ready)  # no gateway: nobody can reach it either
     await market.stop()
     await is_clean(market.dsn)
+
+
+async def test_a_master_that_the_sentinels_replace_is_found_again(make_database: Callable[[], str]) -> None:
+    with redis_with_sentinel() as servers:
+        sentinel = await connect(servers.servers[2].address, Login())
+
+        async def masters_port() -> int:
+            return int((await sentinel.call([("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "ortoo")]))[0][1])
+
+        async def has_a_replica() -> bool:
+            return len((await sentinel.call([("SENTINEL", "REPLICAS", "ortoo")]))[0]) == 1
+
+        async with asyncio.timeout(60):
+            while not await has_a_replica():
+                await asyncio.sleep(0.1)
+        market = Market(make_database(), servers, unreachable_us=60 * SECOND)
+        await market.start_engine()
+        link = await linked(market)
+        await open_lot(link, LOT, "A", "B")
+        receipts = [await insist(market, "A", 100)]
+        before = await masters_port()
+        async with asyncio.timeout(60):
+            await sentinel.call([("SENTINEL", "FAILOVER", "ortoo")])
+            while await masters_port() == before:
+                await asyncio.sleep(0.1)
+        receipts += [await insist(market, "AB"[number % 2], 100 + 10 * number) for number in range(1, 8)]
+        await acknowledged_bids_are_in_the_log(market, receipts)
+        sentinel.close()
+        await market.stop()

@@ -34,10 +34,11 @@ def free_port() -> int:
 class RedisServer:
     """One server; it can be stopped, killed and started again on the same port."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, sentinel: Path | None = None) -> None:
         self.port = free_port()
         self.directory = directory
         self.options = options
+        self._sentinel = sentinel
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,13 +51,19 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.process = subprocess.Popen(
-            [
-                str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                "--dir", str(self.directory), "--loglevel", "warning", *self.options,
-            ],
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        common = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.directory),
+            "--loglevel",
+            "warning",
+        ]
+        own = [str(self._sentinel)] if self._sentinel is not None else []
+        last = ["--sentinel"] if self._sentinel is not None else ["--save", "", "--appendonly", "no", *self.options]
+        self.process = subprocess.Popen([str(get_binary_path()), *own, *common, *last], stdout=subprocess.DEVNULL)
         until = time.monotonic() + START_S
         while True:
             try:
@@ -117,6 +124,22 @@ def single_redis() -> Iterator[RedisServers]:
             yield RedisServers([server], server.url)
         finally:
             server.kill()
+
+
+@contextmanager
+def redis_with_sentinel() -> Iterator[RedisServers]:
+    """A master, a replica of it, and a Sentinel that knows them as `ortoo`; the servers are in this order."""
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ortoo-redis-"))) for _ in range(3)]
+        master = RedisServer(folders[0])
+        replica = RedisServer(folders[1], "--replicaof", "127.0.0.1", str(master.port))
+        told = folders[2] / "sentinel.conf"
+        told.write_text(f"sentinel monitor ortoo 127.0.0.1 {master.port} 1\nsentinel failover-timeout ortoo 5000\n")
+        sentinel = RedisServer(folders[2], sentinel=told)
+        for server in (master, replica, sentinel):
+            server.start()
+            stack.callback(server.kill)
+        yield RedisServers([master, replica, sentinel], f"redis+sentinel://127.0.0.1:{sentinel.port}/ortoo")
 
 
 @contextmanager
