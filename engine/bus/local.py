@@ -77,6 +77,10 @@ class Inbox(Generic[C]):
         """Return the legal time of the first in line, None if nobody waits."""
         return self._waiting[0].at_us if self._waiting else None
 
+    def holds(self, wanted: Callable[[Envelope[C]], bool]) -> bool:
+        """Tell whether such a command waits."""
+        return any(wanted(envelope) for envelope in self._waiting)
+
     def put(self, envelope: Envelope[C]) -> bool:
         """Add one at the end; False if the inbox is full."""
         if len(self._waiting) >= self._limit:

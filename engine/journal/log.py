@@ -36,6 +36,8 @@ class Taken(Struct, frozen=True):
     """Head digest of the shard's own stream."""
     unserved_from_us: InstantUs | None
     """Last decision or sign of life of the owner before; None for a shard that was never served."""
+    handed_over: bool = False
+    """The owner before had decided everything due until then and let go in order."""
 
 
 class Stored(Struct, frozen=True):

@@ -33,15 +33,18 @@ KINDS: Final = "hqqtqthqqbbtbbbbt"
 """Type of each column, as `copy_rows` names them: smallint, bigint, text, bytea."""
 OWNER_TAKEN: Final = ("shard.owner_taken", 1)
 TAKE_ATTEMPTS: Final = 50
+CONNECT_S: Final = 60.0
 
-_UNREACHABLE = (
+UNREACHABLE: Final = (
     OSError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
+"""The database cannot be asked now: it is gone, going, starting, full, or a standby."""
 
 
 def record_of(row: asyncpg.Record) -> Record:
@@ -107,7 +110,7 @@ class PostgresLog:
                     continue
                 await connection.fetchval(QUERIES["barrier"])
                 return [_taken(head, record) for head, record in zip(heads, records, strict=True)]
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             self._drop()
             raise JournalUnavailable(str(error)) from error
         raise JournalUnavailable("another owner keeps writing")
@@ -192,7 +195,7 @@ class PostgresLog:
         connection = await self._connected()
         try:
             return await connection.fetch(QUERIES[name], *arguments)
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             self._drop()
             raise JournalUnavailable(str(error)) from error
 
@@ -200,7 +203,7 @@ class PostgresLog:
         if self._connection is None or self._connection.is_closed():
             try:
                 self._connection = await connect(self._dsn)
-            except _UNREACHABLE as error:
+            except UNREACHABLE as error:
                 raise JournalUnavailable(str(error)) from error
         return self._connection
 
@@ -216,9 +219,9 @@ async def _copy(connection: asyncpg.Connection, records: Sequence[Record]) -> No
     await connection.copy_to_table("event", source=rows, columns=COLUMNS, format="binary")  # type: ignore[arg-type]
 
 
-async def connect(dsn: str) -> asyncpg.Connection:
+async def connect(dsn: str, timeout_s: float = CONNECT_S) -> asyncpg.Connection:
     """Open a connection that may add to the log but not change it: as role ortoo_writer where the database has it."""
-    connection = await asyncpg.connect(dsn, server_settings={"application_name": "ortoo-journal"})
+    connection = await asyncpg.connect(dsn, timeout=timeout_s, server_settings={"application_name": "ortoo-journal"})
     try:
         if await connection.fetchval(
             "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ortoo_writer' AND pg_has_role(oid, 'MEMBER'))"
@@ -246,14 +249,23 @@ def _taking(head: asyncpg.Record, owner: str, at_us: InstantUs) -> Record:
         command_id=None,
         request_digest=None,
         actor="engine",
-        body=canonical_bytes({"owner": owner, "unserved_from_us": unserved_from_us}),
+        body=canonical_bytes(
+            {"owner": owner, "unserved_from_us": unserved_from_us}
+            | ({"handed_over": True} if _handed_over(head) else {})
+        ),
         salt=os.urandom(SALT_LENGTH),
         previous=head["chain"] or first_digest(stream),
     )
 
 
 def _taken(head: asyncpg.Record, record: Record) -> Taken:
-    return Taken(record.shard, record.epoch, record.seq, record.digest, _unserved_from_us(head))
+    return Taken(
+        record.shard, record.epoch, record.seq, record.digest, _unserved_from_us(head), handed_over=_handed_over(head)
+    )
+
+
+def _handed_over(head: asyncpg.Record) -> bool:
+    return head["released_us"] is not None
 
 
 def _unserved_from_us(head: asyncpg.Record) -> InstantUs | None:
@@ -263,6 +275,8 @@ def _unserved_from_us(head: asyncpg.Record) -> InstantUs | None:
     """
     if head["taken"] is None:
         return None
+    if head["released_us"] is not None:
+        return InstantUs(head["released_us"])
     signs = [head["decided_at_us"], head["alive_at_us"]]
     if head["alive_at_us"] is None:
         signs.append(msgspec.json.decode(head["taken"])["unserved_from_us"])

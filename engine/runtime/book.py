@@ -6,7 +6,7 @@ Everything here is built on what may not be committed yet; after any doubt the w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Generic
 
 from engine.bus.local import Change, Envelope
@@ -62,7 +62,7 @@ def rebuild(rules: Rulebook[C, E, S], stored: Stored) -> Live[S]:
 class Batch(Generic[C, E, S]):
     """What the writer decided for one append: records to append, then answers to give and changes to tell."""
 
-    __slots__ = ("answers", "changes", "due", "records", "repeats")
+    __slots__ = ("answers", "changes", "due", "landed", "records", "repeats")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -73,6 +73,8 @@ class Batch(Generic[C, E, S]):
         """One for each record."""
         self.due: list[SubjectId] = []
         """Whose deadline was looked at: it is planned anew when the batch is done."""
+        self.landed: list[Callable[[], None]] = []
+        """Called when the batch is in the log, after its answers and changes: a shard was joined or handed over with it."""
 
     @property
     def envelopes(self) -> list[Envelope[C]]:
@@ -82,7 +84,7 @@ class Batch(Generic[C, E, S]):
     @property
     def is_empty(self) -> bool:
         """Nothing was decided and nothing asked."""
-        return not (self.records or self.answers or self.repeats or self.due)
+        return not (self.records or self.answers or self.repeats or self.due or self.landed)
 
     def __len__(self) -> int:
         """Count the commands."""
@@ -103,6 +105,8 @@ class Book(Generic[C, E, S]):
         self._unreadable: set[SubjectId] = set()
         self.stuck: list[SubjectId] = []
         """Given up since this was last emptied, because their deadline did not move; they answer `lot_unreadable`."""
+        self._floor_us = InstantUs(0)
+        """End of the last outage of all shards: what arrived during it is decided after it."""
         self._random_bytes = random_bytes
         self._salts: list[bytes] = []
 
@@ -142,6 +146,10 @@ class Book(Generic[C, E, S]):
         """Return the epoch under which the lot's shard is owned."""
         return self._heads[self._shard_of(subject_id)][0]
 
+    def shard_epoch(self, shard: int) -> int:
+        """Return the epoch under which a shard of ours is owned."""
+        return self._heads[shard][0]
+
     def owns(self, subject_id: SubjectId) -> bool:
         """Tell whether the lot's shard is ours."""
         return self._shard_of(subject_id) in self._heads
@@ -174,10 +182,11 @@ class Book(Generic[C, E, S]):
         if command_id is not None and command_id in live.commands:
             batch.repeats.append(envelope)
             return True
-        if not self._mark_deadlines(subject_id, live, envelope.at_us, batch):
+        at_us = envelope.at_us if envelope.at_us > self._floor_us else self._floor_us
+        if not self._mark_deadlines(subject_id, live, at_us, batch):
             batch.answers.append((envelope, refused(subject_id, command_id, Reject.LOT_UNREADABLE)))
             return True
-        at_us = self._not_before(live, envelope.at_us)
+        at_us = self._not_before(live, at_us)
         decision = self._rules.decide(live.state, subject_id, envelope.command, at_us)
         event = decision.event
         if event is None:
@@ -192,15 +201,44 @@ class Book(Generic[C, E, S]):
         """Mark what is due by now."""
         live = self._live.get(subject_id)
         if live is not None:
-            self._mark_deadlines(subject_id, live, at_us, batch)
+            self._mark_deadlines(subject_id, live, InstantUs(max(at_us, self._floor_us)), batch)
 
     def record_outage(
-        self, from_us: InstantUs, to_us: InstantUs, batch: Batch[C, E, S], shard: int | None = None
+        self,
+        from_us: InstantUs,
+        to_us: InstantUs,
+        batch: Batch[C, E, S],
+        shard: int | None = None,
+        *,
+        handed_over: bool = False,
     ) -> None:
         """Tell the lots in memory (of one shard, or all) that they were not served between the two instants."""
+        if shard is None:
+            self._floor_us = max(self._floor_us, to_us)
+        command = (self._rules.hand_over if handed_over else self._rules.outage)(from_us, to_us)
+        if command is None:
+            return
         for subject_id, live in list(self._live.items()):
             if live.state is not None and shard in (None, live.shard):
-                self._by_rule(subject_id, live, self._rules.outage(from_us, to_us), to_us, batch)
+                self._by_rule(subject_id, live, command, to_us, batch)
+
+    def join(self, other: Book[C, E, S]) -> None:
+        """Take over everything of a book that was read beside this one; its shards are none of ours."""
+        self._heads.update(other._heads)
+        self._live.update(other._live)
+        self._groups.update(other._groups)
+        self._unreadable |= other._unreadable
+
+    def part(self, shards: Collection[int], at_us: InstantUs, batch: Batch[C, E, S]) -> None:
+        """Mark what is due in the shards by now, then forget them: whoever takes them reads the log."""
+        leaving = [subject_id for subject_id, live in self._live.items() if live.shard in shards]
+        for subject_id in leaving:
+            self.reach_deadlines(subject_id, at_us, batch)
+        for subject_id in leaving:
+            self.forget(subject_id)
+        self._unreadable = {one for one in self._unreadable if self._shard_of(one) not in shards}
+        for shard in shards:
+            self._heads.pop(shard, None)
 
     def _mark_deadlines(self, subject_id: SubjectId, live: Live[S], at_us: InstantUs, batch: Batch[C, E, S]) -> bool:
         """Mark what is due. False: the subject was given up, and nothing of what its deadline caused is in the batch."""

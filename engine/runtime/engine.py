@@ -7,27 +7,29 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.bus.local import Envelope, LotEnvelope, LotListener, Shards
 from engine.calendar import Calendar
 from engine.evidence.receipts import Receipt
 from engine.journal.log import JournalUnavailable
+from engine.journal.postgres_leases import PostgresLeases
 from engine.journal.records import Record
 from engine.rules.auction.commands import Command
 from engine.rules.auction.state import LotState
 from engine.runtime.clock import SteadyClock
 from engine.runtime.lane import Lane, Process
+from engine.runtime.ownership import LeaseSettings, Ownership
 from engine.runtime.rulebook import LOT_RULES, listing_rules, notice_rules
 from engine.runtime.writer import FencedOut, Writer, WriterLimits
 from engine.values import LISTING_SHARDS, NOTICE_SHARDS, SHARDS, InstantUs, LotId
 
 BEAT_S: Final = 0.2
 ALIVE_EVERY_BEATS: Final = 5
-OWNED: Final = (*range(SHARDS), *LISTING_SHARDS, *NOTICE_SHARDS)
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +42,15 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     log_key: bytes | None = None
     """Hides lots in the database (ADR 0018); None writes them in clear."""
     stall_us: int = 2_000_000
-    """A process that stood still this long was down: the time is given back, or sessions are interrupted."""
+    """A process that stood still this long was down, and so was one whose commit took this long: the time is given back, or
+    sessions are interrupted.
+    """
+    lease: LeaseSettings | None = None
+    """How this engine shares the shards with others; None: it owns all at once, and whoever else takes one fences it out."""
 
 
 class Engine:
-    """The engine of this process; owns every shard. What is asked without naming a lane is about lots."""
+    """The engine of this process. What is asked without naming a lane is about lots."""
 
     def __init__(
         self,
@@ -64,17 +70,25 @@ class Engine:
             dsn=settings.dsn,
             owner=self.owner,
             clock=self.clock,
-            limits=settings.limits,
+            limits=replace(settings.limits, slow_commit_us=settings.stall_us),
             log_key=settings.log_key,
             look=self._look_for_stall,
             on_commit=on_commit,
             publish=publish,
             tap=tap,
+            listener=self,
+            shared=settings.lease is not None,
         )
         self._lots = Lane(LOT_RULES, range(SHARDS), process)
         self.listings = Lane(listing_rules(calendar), LISTING_SHARDS, process)
         self.notices = Lane(notice_rules(calendar), NOTICE_SHARDS, process)
         self._lanes: tuple[Lane[Any, Any, Any], ...] = (self._lots, self.listings, self.notices)
+        self.ownership: Ownership | None = None
+        self._leases = PostgresLeases(settings.dsn)
+        if settings.lease is not None:
+            shared = [lane.shared_writer for lane in self._lanes if lane.shared_writer is not None]
+            self.ownership = Ownership(self._leases, self.owner, shared, settings.lease)
+        self._owning: asyncio.Task[None] | None = None
         self._last_beat_us = self.clock.now_us()
         self._tasks: list[asyncio.Task[None]] = []
         self._first_serving = asyncio.Event()
@@ -102,13 +116,17 @@ class Engine:
         if self.fenced:
             await self.stop()
             raise JournalUnavailable("another engine has taken over")
-        for listener in self._shard_listeners:
-            listener.gained(OWNED)
+        if self.ownership is not None:
+            self._owning = loop.create_task(self.ownership.run())
 
     async def stop(self) -> None:
-        """Answer what was taken, then let go."""
-        for listener in self._shard_listeners:
-            listener.lost(OWNED)
+        """Hand over what others can take, answer what was taken, then let go."""
+        if self._owning is not None and self.ownership is not None:
+            self._owning.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._owning
+            self._owning = None
+            await self.ownership.leave()
         for lane in self._lanes:
             lane.writer.stop()
         if self._tasks:
@@ -120,10 +138,26 @@ class Engine:
         self._tasks = []
         for lane in self._lanes:
             await lane.close()
+        await self._leases.close()
 
     def follow_shards(self, listener: Shards) -> None:
-        """Tell `listener` which shards are served here: whoever brings commands from outside starts and stops with it."""
+        """Tell `listener` from now on which shards are served here: whoever brings commands from outside starts and stops with it."""
         self._shard_listeners.append(listener)
+
+    def gained(self, shards: Sequence[int]) -> None:
+        """Tell those who bring commands, see `Shards`."""
+        for listener in self._shard_listeners:
+            listener.gained(shards)
+
+    def lost(self, shards: Sequence[int]) -> None:
+        """Tell those who bring commands, see `Shards`."""
+        for listener in self._shard_listeners:
+            listener.lost(shards)
+
+    @property
+    def epochs(self) -> Mapping[int, int]:
+        """Epoch of every shard that is served here now."""
+        return {shard: epoch for lane in self._lanes for shard, epoch in lane.writer.epochs.items()}
 
     @property
     def ready(self) -> bool:
@@ -216,17 +250,23 @@ class Engine:
                 self._first_serving.set()
             if beats % ALIVE_EVERY_BEATS == 0:
                 self.clock.follow()
+                # One sign for all lanes: none of them must seem to serve because another does.
+                served_until_us = min(lane.writer.served_until_us for lane in self._lanes)
+                if served_until_us:
+                    await self._lots.sign(served_until_us)
                 for lane in self._lanes:
                     await lane.keep()
             beats += 1
             await asyncio.sleep(BEAT_S if self._first_serving.is_set() else 0.01)
 
     def _look_for_stall(self) -> InstantUs:
-        """Return the time now, having told the writers if this process stood still before."""
+        """Return the time now, having told the writers if this process stood still before, or longer than its lease."""
         now_us, last_us = self.clock.now_us(), self._last_beat_us
         self._last_beat_us = now_us
         if now_us - last_us > self._settings.stall_us:
             log.error("stalled", extra={"from_us": last_us, "to_us": now_us})
+            if self.ownership is not None:
+                self.ownership.check_lease()
             for lane in self._lanes:
                 lane.writer.report_stall(last_us, now_us)
         return now_us

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
-from engine.bus.local import Change, Envelope, Listener
+from engine.bus.local import Change, Envelope, Listener, Shards
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import encode_state
 from engine.journal.folding import fold_aside
@@ -17,6 +17,7 @@ from engine.journal.records import Record
 from engine.journal.secrecy import CLEAR, Secrecy, Vault
 from engine.runtime.clock import SteadyClock
 from engine.runtime.rulebook import C, E, Rulebook, S
+from engine.runtime.shared_writer import SharedWriter
 from engine.runtime.writer import Writer, WriterLimits
 from engine.values import InstantUs, SubjectId
 
@@ -42,6 +43,10 @@ class Process:
     """Sees each command before it is submitted, for tracing; None: nobody looks."""
     log_key: bytes | None = None
     """Hides what is secret in the database; None leaves it in clear."""
+    listener: Shards | None = None
+    """Learns which shards are served."""
+    shared: bool = False
+    """Shards come and go (engine/runtime/ownership.py); False: all are owned from the start to the end."""
 
     def secrecy(self) -> Secrecy:
         """Return what hides rows, for one connection."""
@@ -58,22 +63,24 @@ class Lane(Generic[C, E, S]):
         self._journal = PostgresLog(process.dsn, rules.kind, process.secrecy())
         self._side_journal = PostgresLog(process.dsn, rules.kind, process.secrecy())
         self._side_lock = asyncio.Lock()
-        self.writer = Writer(
-            self._journal,
-            process.clock,
-            process.owner,
-            shards,
-            rules,
-            limits=process.limits,
-            tell=self._tell,
-            publish=process.publish,
-            on_commit=process.on_commit,
-        )
+        self._adopting = PostgresLog(process.dsn, rules.kind, process.secrecy())
+        self.shared_writer: SharedWriter[C, E, S] | None = None
+        given = (self._journal, process.clock, process.owner, shards, rules)
+        options: dict[str, Any] = {
+            "limits": process.limits,
+            "tell": self._tell,
+            "publish": process.publish,
+            "on_commit": process.on_commit,
+            "listener": process.listener,
+        }
+        if process.shared:
+            self.shared_writer = SharedWriter(*given, **options, adopting=self._adopting)
+        self.writer: Writer[C, E, S] = self.shared_writer or Writer(*given, **options)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._journal.close()
-        await self._side_journal.close()
+        for journal in (self._journal, self._side_journal, self._adopting):
+            await journal.close()
 
     def submit(self, envelope: Envelope[C]) -> None:
         """Take a command; `envelope.reply` is called exactly once, after the commit."""
@@ -129,14 +136,21 @@ class Lane(Generic[C, E, S]):
             state = (await fold_aside(self.rules.kind, stored))[0]
         return state
 
-    async def keep(self) -> None:
-        """Leave a sign of life and save some of the snapshots that are due."""
-        if not self.writer.serving:
-            return
-        due = self.writer.snapshots_due
+    async def sign(self, served_until_us: InstantUs) -> None:
+        """Leave a sign of life of the process: until when it surely served."""
         try:
             async with self._side_lock:
-                await self._side_journal.alive(self._process.owner, self._process.clock.now_us())
+                await self._side_journal.alive(self._process.owner, served_until_us)
+        except Exception:  # a missed sign of life only lengthens an outage; the heartbeat itself must go on
+            log.warning("sign_of_life_failed", exc_info=True)
+
+    async def keep(self) -> None:
+        """Save some of the snapshots that are due."""
+        due = self.writer.snapshots_due
+        if not due:
+            return
+        try:
+            async with self._side_lock:
                 for subject_id in list(due)[:SNAPSHOTS_PER_BEAT]:
                     state, chain = due.pop(subject_id)
                     await self._side_journal.save_snapshot(
@@ -145,8 +159,8 @@ class Lane(Generic[C, E, S]):
                         encode_state(state),  # type: ignore[arg-type]  # every state is a struct
                         chain,
                     )
-        except Exception:  # a missed sign of life only lengthens an outage; the heartbeat itself must go on
-            log.warning("sign_of_life_failed", exc_info=True)
+        except Exception:  # the next start only takes longer; the heartbeat itself must go on
+            log.warning("snapshots_not_saved", exc_info=True)
 
     def _tell(self, changes: Sequence[Change[E, S]]) -> None:
         for listener in self._listeners:

@@ -72,7 +72,9 @@ class Rulebook(Generic[C, E, S]):
     """The rules of one kind of stream.
 
     `decide` returns a decision with an `event` to record, or a `Refusal` without one. `group_of` names the subjects that
-    `consequences` concerns: what an event of one makes due for the others, decided in the same batch.
+    `consequences` concerns: what an event of one makes due for the others, decided in the same batch. `outage` says that nobody
+    served between two instants; `hand_over` that one engine handed the subject to another meanwhile, None where that is nothing
+    to record: pages stay up and commands wait.
     """
 
     kind: StreamKind
@@ -82,6 +84,7 @@ class Rulebook(Generic[C, E, S]):
     next_deadline: Callable[[S], InstantUs | None]
     reach_deadline: Callable[[InstantUs], C]
     outage: Callable[[InstantUs, InstantUs], C]
+    hand_over: Callable[[InstantUs, InstantUs], C | None]
     group_of: Callable[[Any], str]
     consequences: Callable[[S, E, int, Sequence[S]], Iterable[tuple[Any, C]]]
 
@@ -94,6 +97,7 @@ LOT_RULES: Rulebook[Command, Event, LotState] = Rulebook(
     next_deadline=next_deadline,
     reach_deadline=lambda due_us: ReachDeadline(due_us=due_us),
     outage=lambda from_us, to_us: RecordOutage(from_us=from_us, to_us=to_us),
+    hand_over=lambda from_us, to_us: RecordOutage(from_us=from_us, to_us=to_us, handed_over=True),
     group_of=group_of,
     consequences=group_shifts,
 )
@@ -111,6 +115,7 @@ def listing_rules(
         next_deadline=next_listing_deadline,
         reach_deadline=lambda due_us: listing_commands.ReachDeadline(due_us=due_us),
         outage=lambda from_us, to_us: listing_commands.RecordOutage(from_us=from_us, to_us=to_us),
+        hand_over=lambda from_us, to_us: None,
         group_of=str,
         consequences=lambda before, event, seq, others: (),
     )
@@ -128,6 +133,7 @@ def notice_rules(
         next_deadline=next_notice_deadline,
         reach_deadline=lambda due_us: notice_commands.ReachDeadline(due_us=due_us),
         outage=lambda from_us, to_us: notice_commands.RecordOutage(from_us=from_us, to_us=to_us),
+        hand_over=lambda from_us, to_us: None,
         group_of=str,
         consequences=lambda before, event, seq, others: (),
     )
@@ -141,6 +147,7 @@ PROBE_RULES: Rulebook[probing.RecordRound, probing.RoundRecorded, probing.ProbeS
     next_deadline=lambda state: None,
     reach_deadline=lambda due_us: probing.RecordRound(sightings=()),
     outage=lambda from_us, to_us: probing.RecordRound(sightings=()),  # an empty round is not recorded
+    hand_over=lambda from_us, to_us: None,
     group_of=str,
     consequences=lambda before, event, seq, others: (),
 )

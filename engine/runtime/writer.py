@@ -4,6 +4,9 @@ Group commit: what arrives while one append is under way is decided meanwhile an
 time-out and no cancellation around an append. If its outcome is anything but a clean success, nobody is answered: the book is
 dropped, the shards are taken anew (a higher epoch), the log is read, and only then is each open question answered from the log
 (ADR 0004).
+
+A `Writer` owns its shards from the start to the end. In a market of several engines its shards come and go:
+engine/runtime/shared_writer.py.
 """
 
 from __future__ import annotations
@@ -11,12 +14,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, Generic
 
 from msgspec import Struct
 
-from engine.bus.local import Change, Envelope, Inbox
+from engine.bus.local import Change, Envelope, Inbox, Shards
 from engine.evidence.receipts import Receipt, receipt_on_record, refused
 from engine.journal.folding import CorruptLog
 from engine.journal.log import EventLog, Fenced, InDoubt, JournalUnavailable
@@ -49,6 +53,8 @@ class WriterLimits(Struct, frozen=True, kw_only=True):
     """Events of a lot between two snapshots."""
     keep_ended_us: int = 600_000_000
     """How long an ended lot stays in memory after its last event."""
+    slow_commit_us: int = 2_000_000
+    """A commit that took longer was time in which nobody learned anything: it is recorded as an outage."""
 
 
 class FencedOut(Exception):
@@ -57,6 +63,9 @@ class FencedOut(Exception):
 
 class Writer(Generic[C, E, S]):
     """Owns shards and decides everything about the lots (or listings) in them."""
+
+    survives_fencing = False
+    """Another owner of one of our shards is no reason to end."""
 
     def __init__(
         self,
@@ -71,11 +80,28 @@ class Writer(Generic[C, E, S]):
         publish: Callable[[Sequence[Record]], None] = lambda records: None,
         on_commit: Callable[[int, float], None] = lambda rows, seconds: None,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        listener: Shards | None = None,
     ) -> None:
+        """Make a writer.
+
+        Args:
+            journal: The log; nobody else uses this connection.
+            clock: The clock that counts.
+            owner: Name under which shards are taken.
+            shards: Which shards it writes.
+            rules: What is decided in them.
+            limits: Bounds.
+            tell: Called with the changes of each commit.
+            on_commit: Called with rows and seconds of each commit.
+            random_bytes: Source of salts.
+            listener: Learns which shards are served.
+        """
         self._journal = journal
         self._clock = clock
         self._owner = owner
-        self._shards = tuple(shards)
+        self._shards = set(shards)
+        """Ours."""
+        self._listener = listener
         self._rules = rules
         self._limits = limits
         self._tell = tell
@@ -104,6 +130,9 @@ class Writer(Generic[C, E, S]):
         self._flying: Batch[C, E, S] = Batch()
         """Being appended by `_flight`."""
         self._flight: asyncio.Task[None] | None = None
+        self._flight_since_us = InstantUs(0)
+        self._reading_since_us: list[InstantUs] = []
+        self._served_until_us = InstantUs(0)
         self._landed: Batch[C, E, S] = Batch()
         """Appended, and about to be answered."""
 
@@ -116,6 +145,23 @@ class Writer(Generic[C, E, S]):
     def waiting(self) -> int:
         """Commands in the inbox."""
         return len(self._inbox)
+
+    @property
+    def served_until_us(self) -> InstantUs:
+        """Until when commands were surely served: now, or when the oldest append (or read) under way began, or when serving ceased;
+        0 if never. A process that says no more than this never counts an append that hangs as bidding time.
+        """
+        if not self.serving:
+            return self._served_until_us
+        waits = [self._flight_since_us] if self._flight is not None else []
+        return min([*waits, *self._reading_since_us], default=self._clock.now_us())
+
+    @property
+    def epochs(self) -> Mapping[int, int]:
+        """Epoch of every shard that is served now."""
+        if not self._serving:
+            return {}
+        return {shard: self._book.shard_epoch(shard) for shard in self._shards}
 
     def epoch(self, subject_id: SubjectId) -> int:
         """Return the epoch under which the lot is written now."""
@@ -132,7 +178,7 @@ class Writer(Generic[C, E, S]):
         if self.serving and not self._stopping and self._inbox.put(envelope):
             self._wake.set()
         else:
-            _answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
+            answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
 
     def report_stall(self, from_us: InstantUs, to_us: InstantUs) -> None:
         """Say that this process stood still between the two instants: that was not bidding time."""
@@ -141,6 +187,7 @@ class Writer(Generic[C, E, S]):
 
     def hold(self) -> None:
         """Nobody can reach the market: take nothing and let no deadline pass until `resume`."""
+        self._served_until_us = self.served_until_us
         self._held = True
 
     def resume(self, from_us: InstantUs, to_us: InstantUs) -> None:
@@ -148,8 +195,19 @@ class Writer(Generic[C, E, S]):
         self._held = False
         self.report_stall(from_us, to_us)
 
+    def _before_deciding(self) -> None:
+        """Shards may join here: between two batches, as far as deciding goes."""
+
+    def _after_deciding(self) -> None:
+        """Shards may leave here."""
+
+    def _after_drop(self) -> None:
+        """Nothing flies any more and nothing decided is left."""
+
     def stop(self) -> None:
         """Take nothing more; `run` returns when what was taken is answered."""
+        if self._serving and not self._stopping:
+            self._tell_lost()
         self._stopping = True
         self._wake.set()
 
@@ -170,12 +228,12 @@ class Writer(Generic[C, E, S]):
                     pause_s = RETRY_FIRST_S
                     await self._serve()
                     return
-                except Fenced as error:
-                    self._cease([*unanswered, *await self._drop_open()])
-                    raise FencedOut(self._owner) from error
                 except (
                     Exception
                 ) as error:  # a doubt, an unreachable journal, or a bug: the book can no longer be trusted
+                    if isinstance(error, Fenced) and not self.survives_fencing:
+                        self._cease([*unanswered, *await self._drop_open()])
+                        raise FencedOut(self._owner) from error
                     expected = isinstance(error, (InDoubt, JournalUnavailable))
                     self._halt()
                     unanswered += await self._drop_open()
@@ -193,9 +251,10 @@ class Writer(Generic[C, E, S]):
 
     async def _own(self) -> None:
         """Take the shards, read the lots that live, and give back the time that nobody served them."""
-        taken = await self._journal.take(self._shards, self._owner, self._clock.now_us())
+        shards = sorted(self._shards)
+        taken = await self._journal.take(shards, self._owner, self._clock.now_us())
         book = Book(self._rules, taken, self._random_bytes)
-        stored_lots = await self._journal.load_live(self._shards)
+        stored_lots = await self._journal.load_live(shards)
         for stored in stored_lots:
             try:
                 state = book.add(stored)
@@ -211,6 +270,8 @@ class Writer(Generic[C, E, S]):
             self._deadlines.plan(subject_id, self._rules.next_deadline(state))
         self._serving = True
         self._wake.set()
+        if shards and self._listener is not None:
+            self._listener.gained(shards)
 
     async def _give_time_back(self, unserved_from_us: Mapping[int, InstantUs | None]) -> None:
         """Record the outage of every shard. Nobody is served while that is being committed either, so it is done again
@@ -237,9 +298,11 @@ class Writer(Generic[C, E, S]):
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._flight is not None and len(self._ahead) >= self._limits.batch_max:
-                await asyncio.wait([self._flight])  # no room to decide more: neither bids nor deadlines
+            if self._flight is not None and (len(self._ahead) >= self._limits.batch_max or self._flies_long()):
+                await asyncio.wait([self._flight])  # no more is decided on top of it: neither bids nor deadlines
+            self._before_deciding()
             await self._decide_waiting()
+            self._after_deciding()
             if self._flight is not None:
                 if not self._flight.done():
                     continue  # its end wakes us
@@ -248,10 +311,12 @@ class Writer(Generic[C, E, S]):
             landed, ahead = self._flying, self._ahead
             if landed.repeats:
                 self._finish(landed)
-                await self._answer_repeats(landed)  # read over the connection that the next batch takes
+                async with self._reading():
+                    await self._answer_repeats(landed)  # read over the connection that the next batch takes
             self._landed, self._flying, self._ahead = landed, ahead, Batch()
             if ahead.records:
-                self._flight = asyncio.get_running_loop().create_task(self._commit(ahead))
+                self._flight_since_us = self._clock.now_us()
+                self._flight = asyncio.get_running_loop().create_task(self._fly(ahead))
                 self._flight.add_done_callback(lambda flight: self._wake.set())
                 await asyncio.sleep(0)  # it is on its way before anybody is answered
             elif not ahead.is_empty:
@@ -264,17 +329,47 @@ class Writer(Generic[C, E, S]):
                 self._halt()
                 return
 
+    def _flies_long(self) -> bool:
+        """Tell whether what was decided before is so long on its way that nobody could have known it at a deadline now."""
+        return self._clock.now_us() - self._flight_since_us > PROMPT_US
+
+    async def _fly(self, batch: Batch[C, E, S]) -> None:
+        await self._commit(batch)
+        self._look_for_wait(self._flight_since_us)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        """Nobody learns anything while the writer waits for what it reads."""
+        begun_us = self._clock.now_us()
+        self._reading_since_us.append(begun_us)
+        try:
+            yield
+        finally:
+            self._reading_since_us.remove(begun_us)
+        self._look_for_wait(begun_us)
+
+    def _look_for_wait(self, begun_us: InstantUs) -> None:
+        """A database that answered late and yet with success: nobody could see meanwhile what he bid against."""
+        ended_us = self._clock.now_us()
+        if ended_us - begun_us > self._limits.slow_commit_us:
+            log.warning("database_slow", extra={"from_us": begun_us, "to_us": ended_us})
+            self._outages.append((begun_us, ended_us))
+
+    def _record_outages(self) -> None:
+        while self._outages:
+            self._book.record_outage(*self._outages.pop(0), self._ahead)
+
     async def _decide_waiting(self) -> None:
         """Decide what waits, as far as the batch ahead has room, and what is due."""
         ahead = self._ahead
-        while self._outages:
-            self._book.record_outage(*self._outages.pop(0), ahead)
+        self._record_outages()
         self._taken = self._inbox.take(self._limits.batch_max - len(ahead))
         for envelope in self._taken:
             if not self._book.decide(envelope, ahead):
-                if self._flight is not None:
-                    await asyncio.wait([self._flight])  # the connection is its alone
-                await self._load(envelope.subject_id)
+                async with self._reading():
+                    if self._flight is not None:
+                        await asyncio.wait([self._flight])  # the connection is its alone
+                    await self._load(envelope.subject_id)
                 if not self._book.decide(envelope, ahead):
                     no_such = refused(envelope.subject_id, envelope.command_id, self._rules.no_such)
                     ahead.answers.append((envelope, no_such))
@@ -283,6 +378,7 @@ class Writer(Generic[C, E, S]):
         self._taken = []
         if self._held:
             return
+        self._record_outages()
         # A deadline stands in the inbox where it fell: bids that wait and came before it are decided before it.
         horizon_us = self._inbox.oldest_at_us() or InstantUs(max(self._clock.now_us(), self._last_us))
         for subject_id in self._deadlines.take_due(horizon_us):
@@ -303,7 +399,7 @@ class Writer(Generic[C, E, S]):
         """Answer, then tell, once: the batch is in the log."""
         answers, batch.answers = batch.answers, []
         for envelope, receipt in answers:
-            _answer(envelope, receipt)
+            answer(envelope, receipt)
         if batch.changes:
             newest = {
                 change.subject_id: (change.state, record.digest)
@@ -319,6 +415,9 @@ class Writer(Generic[C, E, S]):
         due, batch.due = batch.due, []
         for subject_id in due:
             self._plan(subject_id)
+        landed, batch.landed = batch.landed, []
+        for tell in landed:
+            tell()
 
     async def _drop_open(self) -> list[Envelope[C]]:
         """Wait until nothing flies any more, forget what was decided, and return the commands that nobody has answered."""
@@ -328,6 +427,7 @@ class Writer(Generic[C, E, S]):
             flight.exception()
         batches = (self._landed, self._flying, self._ahead)
         self._landed, self._flying, self._ahead = Batch(), Batch(), Batch()
+        self._after_drop()
         taken, self._taken = self._taken, []
         decided = [envelope for batch in batches for envelope in batch.envelopes]
         return list({id(envelope): envelope for envelope in (*decided, *taken)}.values())
@@ -367,7 +467,7 @@ class Writer(Generic[C, E, S]):
             if record is None:
                 raise InDoubt("a command known in memory is not in the log")
             del batch.repeats[0]
-            _answer(envelope, _receipt_for(envelope, record))
+            answer(envelope, _receipt_for(envelope, record))
 
     async def _answer_from_log(self, envelopes: list[Envelope[C]]) -> None:
         """After a doubt: what is in the log is answered as recorded, the rest may be sent again with the same id."""
@@ -379,12 +479,15 @@ class Writer(Generic[C, E, S]):
                 )
             del envelopes[0]
             if record is None:
-                _answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.IN_DOUBT))
+                answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.IN_DOUBT))
             else:
-                _answer(envelope, _receipt_for(envelope, record))
+                answer(envelope, _receipt_for(envelope, record))
 
     def _halt(self) -> None:
         """Serve no more for now: what waits was never decided and is answered `busy`, with the same id it may come again."""
+        if self._serving:
+            self._served_until_us = self.served_until_us
+            self._tell_lost()
         self._serving = False
         self._deadlines.clear()
         self.committed.clear()
@@ -392,12 +495,16 @@ class Writer(Generic[C, E, S]):
         self._ended_kept.clear()
         self.snapshots_due.clear()
         for envelope in self._inbox.take(self._limits.inbox_max):
-            _answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
+            answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
+
+    def _tell_lost(self) -> None:
+        if self._listener is not None:
+            self._listener.lost(sorted(self._shards))
 
     def _cease(self, unanswered: list[Envelope[C]]) -> None:
         self._halt()
         for envelope in unanswered:
-            _answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.IN_DOUBT))
+            answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.IN_DOUBT))
         unanswered.clear()
 
     def _forget_ended(self) -> None:
@@ -422,7 +529,8 @@ def _receipt_for(envelope: Envelope[C], record: Record) -> Receipt:
     return receipt_on_record(record, envelope.subject_id, envelope.command_id, envelope.request_digest, envelope.actor)
 
 
-def _answer(envelope: Envelope[C], receipt: Receipt) -> None:
+def answer(envelope: Envelope[C], receipt: Receipt) -> None:
+    """Give one command its answer."""
     try:
         envelope.reply(receipt)
     except Exception:  # a broken listener must not stop the market; the command is on record

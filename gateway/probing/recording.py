@@ -188,5 +188,7 @@ async def _drain(recorder: Recorder, limit_s: float = 5.0) -> None:
 async def _keep(lane: Lane, clock: SteadyClock) -> None:  # type: ignore[type-arg]  # the lane of PROBE_RULES
     while True:
         clock.follow()
+        if lane.writer.served_until_us:
+            await lane.sign(lane.writer.served_until_us)
         await lane.keep()
         await asyncio.sleep(KEEP_S)

@@ -40,6 +40,44 @@ class Faults:
 
 
 @dataclass
+class LeaseRows:
+    """What the rows of ownership hold (tests/simulation/fault_leases.py)."""
+
+    engines: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    """Until when each engine has a lease, and whether it is leaving."""
+    owners: dict[int, str | None] = field(default_factory=dict)
+    served: dict[int, int] = field(default_factory=dict)
+    """Last epoch of a shard that was marked as served."""
+    released: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Epoch under which a shard was handed over in order, and until when it was served."""
+
+
+class Gate:
+    """A process that may stand still: whatever it asks and whatever it is answered waits here."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @property
+    def is_open(self) -> bool:
+        """It runs."""
+        return self._open.is_set()
+
+    def shut(self) -> None:
+        """Stop it, as SIGSTOP does."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """Let it go on."""
+        self._open.set()
+
+    async def passed(self) -> None:
+        """Wait until it runs."""
+        await self._open.wait()
+
+
+@dataclass
 class Database:
     """What survives everything. `watch` sees every committed batch, in commit order."""
 
@@ -49,6 +87,7 @@ class Database:
     commands: dict[str, dict[bytes, int]] = field(default_factory=dict)
     snapshots: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
     alive_at_us: dict[str, int] = field(default_factory=dict)
+    leases: LeaseRows = field(default_factory=lambda: LeaseRows())
     in_flight: dict[int, asyncio.Event] = field(default_factory=dict)
     live: set[str] = field(default_factory=set)
 
@@ -99,18 +138,21 @@ class Database:
 class FaultLog:
     """`EventLog` of one simulated engine over a shared `Database`."""
 
-    def __init__(self, database: Database, chance: random.Random, faults: Faults) -> None:
+    def __init__(self, database: Database, chance: random.Random, faults: Faults, gate: Gate | None = None) -> None:
+        self._gate = gate or Gate()
         self._database = database
         self._chance = chance
         self._faults = faults
         self._statements: set[asyncio.Task[bool]] = set()
 
     async def append(self, records: Sequence[Record]) -> None:
+        await self._gate.passed()
         faults, draw = self._faults, self._chance.random
         if draw() < faults.lost_before:
             raise InDoubt("connection lost")
         on_the_way_s = self._chance.uniform(1.0, 8.0) if draw() < faults.slow else 0.0002
         arrived = await self._statement(records, on_the_way_s)
+        await self._gate.passed()
         if draw() < faults.lost_after:
             raise InDoubt("answer lost")
         if not arrived:
@@ -132,12 +174,20 @@ class FaultLog:
         await self._reach()
         for _ in range(50):
             takes = [self._taking(shard, owner, at_us) for shard in shards]
+            released = {shard: self._released(shard) is not None for shard in shards}
             if await self._statement([record for record, _ in takes], 0.0):
+                await self._gate.passed()
                 return [
-                    Taken(record.shard, record.epoch, record.seq, record.digest, unserved_from_us)
-                    for record, unserved_from_us in takes
+                    Taken(record.shard, record.epoch, record.seq, record.digest, unserved_us, released[record.shard])
+                    for record, unserved_us in takes
                 ]
         raise JournalUnavailable("another owner keeps writing")
+
+    def _released(self, shard: int) -> InstantUs | None:
+        """Return until when the last owner served, if it handed over in order."""
+        epoch, until_us = self._database.leases.released.get(shard, (0, 0))
+        takes = len(self._database.streams.get(shard_stream(shard), ()))
+        return InstantUs(until_us) if epoch == takes and epoch else None
 
     def _taking(self, shard: int, owner: str, at_us: InstantUs) -> tuple[Record, InstantUs | None]:
         rows, stream = self._database.rows.get(shard, []), shard_stream(shard)
@@ -146,9 +196,14 @@ class FaultLog:
         signs: list[int | None] = [decided]
         if taken:
             body = msgspec.json.decode(taken[-1].body)
-            alive = self._database.alive_at_us.get(body["owner"])
+            owner_before, leases = body["owner"], self._database.leases
+            counts = owner_before not in leases.engines or leases.served.get(shard) == len(taken)
+            alive = self._database.alive_at_us.get(owner_before) if counts else None
             signs.append(body["unserved_from_us"] if alive is None else alive)
         unserved = max((InstantUs(sign) for sign in signs if sign is not None), default=None) if taken else None
+        if (released := self._released(shard)) is not None:
+            unserved = released
+        noted: dict[str, object] = {"owner": owner, "unserved_from_us": unserved}
         record = seal(
             shard=shard,
             seq=len(rows) + 1,
@@ -161,7 +216,7 @@ class FaultLog:
             command_id=None,
             request_digest=None,
             actor="engine",
-            body=canonical_bytes({"owner": owner, "unserved_from_us": unserved}),
+            body=canonical_bytes(noted | ({"handed_over": True} if released is not None else {})),
             salt=self._chance.randbytes(SALT_LENGTH),
             previous=taken[-1].digest if taken else first_digest(stream),
         )
@@ -194,9 +249,12 @@ class FaultLog:
         self._database.snapshots[stream] = (stream_seq, state, digest)
 
     async def alive(self, owner: str, at_us: InstantUs) -> None:
-        self._database.alive_at_us[owner] = at_us
+        await self._gate.passed()
+        self._database.alive_at_us[owner] = max(at_us, self._database.alive_at_us.get(owner, 0))
 
     async def _reach(self) -> None:
+        await self._gate.passed()
         await asyncio.sleep(0.0002)
+        await self._gate.passed()
         if self._chance.random() < self._faults.unreachable:
             raise JournalUnavailable("simulated")

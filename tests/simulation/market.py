@@ -24,6 +24,7 @@ from tests.simulation.watch import Broken, Watcher
 
 SHARDS = range(64)
 RESEND_S = 0.7
+SLOW_US = WriterLimits().slow_commit_us
 UNSETTLED = {Reject.BUSY, Reject.IN_DOUBT}
 
 
@@ -85,6 +86,7 @@ class Engine:
             LOT_RULES,
             limits=WriterLimits(inbox_max=500, batch_max=64, snapshot_every=200),
             random_bytes=chance.randbytes,
+            on_commit=self._see_commit,
         )
         self._market = market
         loop = asyncio.get_running_loop()
@@ -99,11 +101,17 @@ class Engine:
     async def _beat(self) -> None:
         while True:
             if self.writer.serving:
-                await self.log.alive(self.owner, self.clock.now_us())
+                await self.log.alive(self.owner, self.writer.served_until_us)
                 for lot_id, (state, digest) in list(self.writer.snapshots_due.items()):
                     del self.writer.snapshots_due[lot_id]
                     await self.log.save_snapshot(lot_stream(LotId(lot_id)), state.seq, encode_state(state), digest)
             await asyncio.sleep(0.5)
+
+    def _see_commit(self, rows: int, seconds: float) -> None:
+        """Nobody learned anything while a commit hung."""
+        if seconds * 1e6 > SLOW_US:
+            now_us = VirtualClock().now_us()
+            self._market.watcher.unserved_us.append((now_us - round(seconds * 1e6), now_us))
 
     @property
     def serves(self) -> bool:
@@ -270,6 +278,12 @@ class Market:
     async def _insist(self, lot_id: LotId, command: Command, actor: str) -> None:
         await self._send(lot_id, command, actor)
 
+    def deliver(self, message: Conversation) -> None:
+        """Bring a message to one of the engines; it is lost if none lives."""
+        alive = [engine for engine in self.engines if not engine.tasks[0].done()]
+        if alive:
+            message.give_to(self.chance.choice(alive))
+
     def _send(self, lot_id: LotId, command: Command, actor: str) -> asyncio.Future[None]:
         return Conversation(self, lot_id, command, actor).settled
 
@@ -308,14 +322,14 @@ class Conversation:
             self.post()
 
     def _arrive(self) -> None:
-        market = self.market
-        alive = [engine for engine in market.engines if not engine.tasks[0].done()]
-        if not alive:
-            return
-        engine = market.chance.choice(alive)
-        tasks = engine.tasks
+        self.market.deliver(self)
+
+    def give_to(self, engine: Engine) -> None:
+        """Hand the message to an engine, which answers it."""
+        market, tasks = self.market, engine.tasks
 
         def reply(receipt: Receipt) -> None:
+            market.watcher.answers[receipt.code] += 1
             if tasks[0].cancelled() or market.chance.random() < market.plan.lose_answer:
                 return
             asyncio.get_running_loop().call_later(market.chance.expovariate(1 / 0.01), self._hear, receipt)

@@ -21,7 +21,7 @@ from engine.runtime import writer as writer_module
 from engine.runtime.book import Book, LotBatch, LotBook
 from engine.runtime.writer import Writer
 from engine.values import InstantUs
-from tests.simulation.fault_log import Database, Faults
+from tests.simulation.fault_log import Database, FaultLog, Faults
 from tests.simulation.market import Plan, simulate
 from tests.simulation.watch import Broken
 
@@ -115,6 +115,27 @@ def bid_in_the_window_does_not_extend(patch: pytest.MonkeyPatch) -> None:
 def slow_take_over_not_counted(patch: pytest.MonkeyPatch) -> None:
     """The time that recording an outage takes is not an outage: this once sold a lot that nobody had served at its end."""
     patch.setattr(writer_module, "OUTAGE_ROUNDS_MAX", 1)
+    give_time_back = Writer._give_time_back
+
+    async def slowly(self: Writer[Any, Any, Any], since_us: dict[int, InstantUs | None]) -> None:
+        journal: FaultLog = self._journal  # type: ignore[assignment]
+        usual, journal._faults = journal._faults, Faults(slow=1.0)
+        try:
+            await give_time_back(self, since_us)
+        finally:
+            journal._faults = usual
+
+    patch.setattr(Writer, "_give_time_back", slowly)
+
+
+def slow_commit_counted_as_served(patch: pytest.MonkeyPatch) -> None:
+    """A commit that hung for seconds and then succeeded: a lot ended meanwhile, and nobody could see what he bid against."""
+
+    async def fly(self: Writer[Any, Any, Any], batch: LotBatch) -> None:
+        await self._commit(batch)
+
+    patch.setattr(Writer, "_fly", fly)
+    patch.setattr(Writer, "_flies_long", lambda self: False)
 
 
 def hard_end_without_a_window(patch: pytest.MonkeyPatch) -> None:
@@ -149,6 +170,7 @@ PLANTED = [
     sold_on_take_over,
     bid_in_the_window_does_not_extend,
     slow_take_over_not_counted,
+    slow_commit_counted_as_served,
     hard_end_without_a_window,
     published_after_its_free_period,
 ]

@@ -6,7 +6,8 @@ says again in its own, slower words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from engine.evidence.receipts import Receipt
@@ -25,6 +26,7 @@ from engine.rules.auction.events import (
 from engine.rules.auction.evolving import evolve
 from engine.rules.auction.state import LotState, Phase
 from engine.rules.auction.terms import ExtensionFrom, FixedIncrement
+from engine.rules.rejections import Reject
 from engine.values import LotId
 
 CLOCK_SLACK_US = 250_000
@@ -45,6 +47,8 @@ class Watcher:
         self.states: dict[LotId, LotState] = {}
         self.places: dict[tuple[LotId, bytes], Record] = {}
         self.unserved_us: list[tuple[int, int]] = []
+        self.answers: Counter[Reject | None] = Counter()
+        """Answers given, by code."""
         self.accepted = self.rejected = self.sold = self.passed = self.interrupted = self.extended = 0
         self.trace = sha256()
 
@@ -113,7 +117,7 @@ class Watcher:
         _expect(record.at_us >= event.ended_at_us, "P5: ended before its time", record)
         _expect(event.ended_at_us > before.published_at_us, "P5: it ended before anybody could know of it", record)
         opens_us = max(event.ended_at_us - before.terms.closing.window_us(), before.published_at_us)
-        for from_us, to_us in self.unserved_us[-50:]:
+        for from_us, to_us in self.unserved(record):
             overlap_us = min(to_us, event.ended_at_us) - max(from_us, opens_us)
             _expect(
                 overlap_us <= CLOCK_SLACK_US,
@@ -125,6 +129,10 @@ class Watcher:
             _expect(event.winner_id == before.leader and event.price == before.price, "sold to somebody else", record)
         else:
             self.passed += 1
+
+    def unserved(self, record: Record) -> Iterable[tuple[int, int]]:
+        """Return when nobody served the record's lot lately, and its time was not given back."""
+        return self.unserved_us[-50:]
 
     def hear(self, receipt: Receipt, acked_before: int) -> None:
         """Check an answer at the moment it is given; `acked_before`: the highest seq acknowledged before it was first sent."""

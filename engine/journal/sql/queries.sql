@@ -1,7 +1,10 @@
 -- name: heads
--- For each shard: its head, its last decision, the last take-over, and when the owner of then last said that it serves.
+-- For each shard: its head, its last decision, the last take-over, when the owner of then last said that it serves (an owner on
+-- lease says so for the shards it has marked as served), and until when it served if it handed the shard over in order.
 SELECT s.shard, h.seq AS head_seq, h.at_us AS head_at_us, d.at_us AS decided_at_us,
-    o.stream_seq AS takes, o.digest AS chain, o.body AS taken, p.alive_at_us
+    o.stream_seq AS takes, o.digest AS chain, o.body AS taken,
+    CASE WHEN p.lease_until IS NULL OR w.served_epoch = o.stream_seq THEN p.alive_at_us END AS alive_at_us,
+    CASE WHEN w.released_epoch = o.stream_seq THEN w.released_us END AS released_us
 FROM unnest($1::smallint[]) AS s(shard)
 LEFT JOIN LATERAL (SELECT seq, at_us FROM event WHERE event.shard = s.shard ORDER BY seq DESC LIMIT 1) h ON true
 LEFT JOIN LATERAL (
@@ -12,6 +15,7 @@ LEFT JOIN LATERAL (
     WHERE stream = 'shard/' || lpad(s.shard::text, 2, '0') ORDER BY stream_seq DESC LIMIT 1
 ) o ON true
 LEFT JOIN engine_process p ON p.owner = convert_from(o.body, 'UTF8')::json ->> 'owner'
+LEFT JOIN shard_owner w ON w.shard = s.shard
 ORDER BY s.shard;
 
 -- name: barrier
@@ -76,7 +80,46 @@ SELECT stream, stream_seq, state, digest FROM lot_snapshot WHERE stream > $1 AND
 
 -- name: alive
 INSERT INTO engine_process (owner, alive_at_us) VALUES ($1, $2)
-ON CONFLICT (owner) DO UPDATE SET alive_at_us = $2;
+ON CONFLICT (owner) DO UPDATE SET alive_at_us = greatest(engine_process.alive_at_us, $2);
+
+-- name: renew_lease
+-- The database's clock alone judges leases.
+INSERT INTO engine_process (owner, lease_until, leaving) VALUES ($1, clock_timestamp() + $2 * interval '1 microsecond', $3)
+ON CONFLICT (owner) DO UPDATE SET lease_until = excluded.lease_until, leaving = $3;
+
+-- name: end_lease
+UPDATE engine_process SET lease_until = clock_timestamp(), leaving = true WHERE owner = $1;
+
+-- name: engines_on_lease
+-- Who may own shards now.
+SELECT owner FROM engine_process WHERE lease_until > clock_timestamp() AND NOT leaving ORDER BY owner;
+
+-- name: shard_owners
+SELECT w.shard, w.owner, w.served_epoch, coalesce(p.lease_until > clock_timestamp(), false) AS held
+FROM shard_owner w LEFT JOIN engine_process p ON p.owner = w.owner ORDER BY w.shard;
+
+-- name: claim_shards
+-- Only what nobody holds: never owned, let go, or held by one whose lease has run out.
+INSERT INTO shard_owner AS w (shard, owner) SELECT shard, $1 FROM unnest($2::smallint[]) AS s(shard) ORDER BY shard
+ON CONFLICT (shard) DO UPDATE SET owner = $1
+WHERE w.owner IS NULL OR w.owner = $1 OR NOT EXISTS (
+    SELECT FROM engine_process p WHERE p.owner = w.owner AND p.lease_until > clock_timestamp()
+)
+RETURNING shard;
+
+-- name: mark_served
+-- From now on the owner's signs of life count for these shards, as long as these epochs are the last.
+UPDATE shard_owner w SET served_epoch = s.epoch FROM unnest($2::smallint[], $3::bigint[]) AS s(shard, epoch)
+WHERE w.shard = s.shard AND w.owner = $1;
+
+-- name: abandon_shards
+UPDATE shard_owner SET owner = NULL WHERE owner = $1 AND shard = ANY($2::smallint[]);
+
+-- name: release_shards
+-- Handed over in order: everything due until then is decided.
+UPDATE shard_owner w SET owner = NULL, released_epoch = s.epoch, released_us = s.until_us
+FROM unnest($2::smallint[], $3::bigint[], $4::bigint[]) AS s(shard, epoch, until_us)
+WHERE w.shard = s.shard AND w.owner = $1;
 
 -- name: read_stream
 -- A page of a lot's events, oldest first.

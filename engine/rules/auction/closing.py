@@ -6,12 +6,14 @@ Instant of closing: whatever is decided at or after the deadline is late.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from engine.rules.auction.formats.deadlines import is_own_stage, next_stage_end
 from engine.rules.auction.state import LotState, Phase
 from engine.rules.auction.terms import Closing, ExtensionFrom
-from engine.values import InstantUs
+from engine.values import DurationUs, InstantUs
 
 
 class Deadlines(Struct, frozen=True):
@@ -112,6 +114,11 @@ def at_resumption(state: LotState, resumes_at_us: InstantUs) -> Deadlines:
         closes_at_us=closes_at_us,
         hard_end_us=hard_end_us,
     )
+
+
+HAND_OVER_MAX_US: Final = DurationUs(5_000_000)
+"""A hand-over from engine to engine that took longer is an outage like any other. Up to it, whatever deadline fell into it moves by its
+length: what was announced as bidding time is given in full, only later."""
 
 
 def is_touched_by_outage(state: LotState, to_us: InstantUs) -> bool:

@@ -117,6 +117,8 @@ class RecordOutage(Struct, frozen=True, kw_only=True):
 
     from_us: InstantUs
     to_us: InstantUs
+    handed_over: bool = False
+    """One engine handed the lot to another in order: no command was refused meanwhile, those that came keep their place."""
 
 
 class ShiftClosing(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from engine.rules.auction import commands as c
 from engine.rules.auction import events as e
 from engine.rules.auction.bidding import decide_bid
 from engine.rules.auction.closing import (
+    HAND_OVER_MAX_US,
     Deadlines,
     at_opening,
     at_resumption,
@@ -177,6 +178,8 @@ def _record_outage(state: LotState, command: c.RecordOutage) -> Decision:
     if not state.phase.is_bidding or command.to_us <= from_us or next_deadline(state) is None:
         return Rejected(Reject.WRONG_PHASE)
     length_us = command.to_us - from_us
+    if command.handed_over and length_us <= HAND_OVER_MAX_US:
+        return _compensate(state, command, length_us)
     if is_touched_by_outage(state, command.to_us) or length_us > state.terms.outage_shift_max_us:
         return Accepted(e.LotInterrupted(from_us=from_us, to_us=command.to_us))
     return _compensate(state, command, length_us)
