@@ -93,6 +93,31 @@ def test_a_short_outage_well_inside_the_bidding_time_moves_the_end_by_its_length
     assert session.closes() == "10:00:03"
 
 
+@pytest.mark.parametrize(
+    "until, phase, closes",
+    [
+        ("09:57:00.2", Phase.OPEN, "10:00:00.2"),
+        ("09:57:05", Phase.OPEN, "10:00:05"),
+        ("09:57:05.1", Phase.INTERRUPTED, None),
+    ],
+)
+def test_a_hand_over_in_the_closing_window_moves_the_end_unless_it_took_too_long(
+    until: str, phase: Phase, closes: str | None
+) -> None:
+    session = Session(fixed_terms(), "A")
+    session.bid("09:10", "A", 1000)
+    session.hand_over("09:57", until)
+    assert session.lot.phase is phase
+    assert closes is None or session.closes() == closes
+
+
+def test_a_hand_over_over_the_end_gives_what_was_left_of_the_bidding_time() -> None:
+    session = Session(fixed_terms(), "A")
+    session.hand_over("09:59:59", "10:00:01")
+    assert session.lot.phase is Phase.OPEN
+    assert session.closes() == "10:00:02"
+
+
 def test_a_long_outage_interrupts_even_far_from_the_end() -> None:
     session = Session(fixed_terms(outage_shift_max_us=DurationUs(60_000_000)), "A")
     session.outage("09:10", "09:12")

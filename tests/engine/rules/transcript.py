@@ -108,6 +108,12 @@ class Session:
         self.reach(at(from_clock))
         return self._decide(RecordOutage(from_us=at(from_clock), to_us=at(to_clock)), at(to_clock))
 
+    def hand_over(self, from_clock: str, to_clock: str) -> Decision:
+        """One engine handed the lot to another between the two."""
+        self.reach(at(from_clock))
+        command = RecordOutage(from_us=at(from_clock), to_us=at(to_clock), handed_over=True)
+        return self._decide(command, at(to_clock))
+
     def closes(self) -> str:
         """Return the end in force as `HH:MM:SS`."""
         assert self.lot.closes_at_us is not None
