@@ -344,6 +344,13 @@ class EngineConfig(BaseModel):
         "", pattern=r"^(https?://\S{1,200})?$", description="Where traces go, as for the gateways; empty: nowhere."
     )
     tracing_ratio: float = Field(0.01, ge=0.0, le=1.0, description="Which part of commands is traced.")
+    takeover_seconds: float = Field(
+        3.0,
+        ge=1.0,
+        le=60.0,
+        description="An engine that was silent for so long has lost its shards to the others, s. Shorter than the longest pause of the"
+        " machine means changes of owner for nothing.",
+    )
     engine_host: str = Field("127.0.0.1", min_length=1, description="Address of health and metrics of this engine.")
     engine_port: Port = Field(8090, description="Port of `/livez`, `/readyz` and `/metrics`; 0 takes a free one.")
     inbox_max: int = Field(

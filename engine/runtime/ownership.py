@@ -43,6 +43,12 @@ class LeaseSettings(Struct, frozen=True, kw_only=True):
     leave_s: float = 15.0
     """How long one that goes waits for others to take over before it just lets go."""
 
+    @classmethod
+    def within(cls, takeover_s: float) -> LeaseSettings:
+        """Return settings under which the shards of an engine that died are others' after about so long."""
+        lease_us = round(takeover_s * 1e6) - 500_000
+        return cls(lease_us=lease_us, margin_us=lease_us // 5, look_s=min(0.25, lease_us / 1e6 / 5))
+
 
 class Ownership:
     """The shards of one engine process."""

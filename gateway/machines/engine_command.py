@@ -24,6 +24,7 @@ from engine.journal.postgres import PostgresLog, claim_key
 from engine.journal.records import Record
 from engine.journal.secrecy import LogKeyUnusable, read_log_key
 from engine.runtime.engine import Engine, EngineSettings
+from engine.runtime.ownership import LeaseSettings
 from engine.runtime.writer import WriterLimits
 from gateway.config import ConfigurationInvalid, EngineConfig, read_model, unknown_variables
 from gateway.http.answers import json_answer
@@ -88,7 +89,10 @@ async def _run(config: EngineConfig) -> bool:
         intake = Intake(servers_of(config.redis_url.get_secret_value()), journal, log_key)
         traced = hooks(config.tracing_url, config.tracing_ratio, metrics.commit, stack.callback, service="ortoo-engine")
         settings = EngineSettings(
-            dsn=dsn, limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max), log_key=log_key
+            dsn=dsn,
+            limits=WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max),
+            log_key=log_key,
+            lease=LeaseSettings.within(config.takeover_seconds),
         )
         engine = _engine(settings, calendar, traced, intake, stopping)
         _add_gauges(metrics, engine, intake)
@@ -159,6 +163,7 @@ async def _listen(
 def _add_gauges(metrics: Metrics, engine: Engine, intake: Intake) -> None:
     counts = intake.counts
     metrics.gauge("ortoo_engine_inbox_depth", "Commands waiting for the writers.", lambda: engine.waiting)
+    metrics.gauge("ortoo_engine_shards", "Shards served here.", lambda: len(engine.epochs))
     metrics.gauge("ortoo_engine_fenced", "1 after another engine took over.", lambda: float(engine.fenced))
     metrics.gauge("ortoo_engine_ready", "1 while commands are taken.", lambda: float(engine.ready))
     metrics.gauge(
