@@ -129,7 +129,8 @@ def test_a_pause_stops_the_clock_for_everybody(visit: Visit, market: LiveMarket)
     page = visit(f"/lots/{lot}/room", "alice")
     page.get_by_text("实时连接").wait_for()
     market.say(lot, PauseLot(reason="核实投诉"))
-    page.locator(".clock", has_text="核实投诉").wait_for()
+    page.locator(".announce--halted", has_text="核实投诉").wait_for()
+    page.locator(".clock", has_text="暂停").wait_for()
     assert page.locator("#amount").count() == 0
 
 

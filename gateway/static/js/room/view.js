@@ -62,11 +62,15 @@ function reserveText({ t, page }, live) {
   return t(live.reserve_met ? "room.reserve_met" : "room.reserve_not_met");
 }
 
+function reasonText(t, reason) {
+  return FAULTS.has(reason) ? t(`halt.${reason}`) : reason;
+}
+
 /** Why the clock stands: the operator's words, or what the platform could not do. */
 function haltedView({ t, room: { live } }) {
   if (live.phase !== "paused" && live.phase !== "interrupted") return nothing;
-  const reason = FAULTS.has(live.halted_reason) ? t(`halt.${live.halted_reason}`) : live.halted_reason;
-  return html`<p class="announce announce--halted" role="status"><strong>${t(`room.${live.phase}`)}</strong> ${reason} <small>${t("room.halted_keeps")}</small></p>`;
+  const reason = reasonText(t, live.halted_reason);
+  return html`<p class="announce announce--halted" role="status">${reason}<br><small>${t("room.halted_keeps")}</small></p>`;
 }
 
 function standingView({ t }, you, live) {
@@ -184,7 +188,7 @@ function rowView(row, t, room, page) {
 
 function rowText(row, t) {
   if (row.kind === "bid") return t(row.automatic ? "history.auto" : "history.bid", { code: row.code, leader: row.leader_code });
-  const more = row.kind === "passed" ? t(`pass.${row.text}`) : (row.text ?? "");
+  const more = row.kind === "passed" ? t(`pass.${row.text}`) : reasonText(t, row.text ?? "");
   return `${t(`history.${row.kind}`, { code: row.code ?? "" })} ${more}`;
 }
 
