@@ -21,8 +21,9 @@ from settlement.deals.deals import Figures as DealFigures
 from settlement.deals.fees import fee_terms
 from settlement.deals.following import DealFollowing
 from settlement.deposits.clocks import Clocks
-from settlement.deposits.deposits import Deposits, Payee, no_account
+from settlement.deposits.deposits import Deposits, no_account
 from settlement.deposits.finding import Figures
+from settlement.deposits.store import Payee
 from settlement.distribution.store import Distribution
 from settlement.following import Following
 from settlement.ledger.book import Ledger

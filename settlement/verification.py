@@ -50,7 +50,7 @@ async def verify_money(pool: asyncpg.Pool) -> MoneyVerdict:
         for row in await connection.fetch(payouts.QUERIES["unsound_payouts"]):
             _note(verdict, f"payout {row['order_id']}", f"{row['state']}, but {row['cleared']} fen stand on clearing")
         for row in await connection.fetch(payouts.QUERIES["forgotten_money"]):
-            problem = f"{row['due']} fen are due back, failed orders wait for {row['failed']}"
+            problem = f"{row['due']} fen are due, failed orders wait for {row['failed']}"
             _note(verdict, f"deposit {row['deposit']}", problem)
     return verdict
 

@@ -24,7 +24,7 @@ from settlement.deposits.events import DepositState
 from settlement.deposits.evolving import Deposit
 from settlement.deposits.finding import PAGE_MAX, Finding
 from settlement.deposits.rules import Refusal, Refused
-from settlement.deposits.store import MARKET, QUERIES, Asked, Changed, Listener, Shelf
+from settlement.deposits.store import MARKET, QUERIES, Asked, Changed, Listener, Payee, Shelf
 from settlement.deposits.terms import DEFAULT_TERMS, HOUR_US, DepositTerms
 from settlement.deposits.virtual_accounts import SERIAL_DIGITS, virtual_account
 from settlement.ledger.book import Connection
@@ -33,8 +33,6 @@ from settlement.payouts.payouts import OrderState, PayoutOrder, Payouts
 DRAWS: Final = 20
 
 Outcome = Changed | Refused
-Payee = tuple[str, str]
-"""Holder and number of a bank account."""
 
 
 class Received(Struct, frozen=True, kw_only=True):
@@ -204,7 +202,7 @@ class Deposits(Finding):
 
     async def lapse(self, deposit_id: str) -> Outcome:
         """Close a deposit that was not paid in time; what was paid in part goes back."""
-        return await self._pay_back(deposit_id, a.LapseDeposit(reason=a.NOT_PAID))
+        return await self._pay_out(deposit_id, a.LapseDeposit(reason=a.NOT_PAID))
 
     # Giving it back
 
@@ -225,7 +223,7 @@ class Deposits(Finding):
         if deposit.state is DepositState.LAPSED:
             return Changed(deposit, repeated=True)
         if deposit.state is DepositState.REQUIRED:
-            lapsed = await self._pay_back(deposit_id, a.LapseDeposit(reason=a.NOT_NEEDED), actor=actor, on=on)
+            lapsed = await self._pay_out(deposit_id, a.LapseDeposit(reason=a.NOT_NEEDED), actor=actor, on=on)
             if isinstance(lapsed, Changed):
                 return lapsed
             # The last payment came in between: it goes back like any other.
@@ -263,7 +261,7 @@ class Deposits(Finding):
         deposit = await self._shelf.read(deposit_id)
         if deposit is None:
             return Refused(Refusal.NO_SUCH_DEPOSIT)
-        return await self._pay_back(deposit_id, a.StartRelease(order_id=f"{deposit_id}-{deposit.seq + 1}"))
+        return await self._pay_out(deposit_id, a.StartRelease(order_id=f"{deposit_id}-{deposit.seq + 1}"))
 
     async def block(
         self, deposit_id: str, block: str, reason: str, *, actor: str = MARKET, on: Connection | None = None
@@ -362,15 +360,15 @@ class Deposits(Finding):
         return await self._do(deposit_id, a.LiftForfeit(reason=reason), actor=actor)
 
     async def forfeit(self, deposit_id: str) -> Outcome:
-        """Take what is lost and was not appealed against in time."""
-        return await self._do(deposit_id, a.ForfeitDeposit())
+        """Take what is lost and was not appealed against in time; the seller's part is ordered to his verified account."""
+        return await self._pay_out(deposit_id, a.ForfeitDeposit())
 
     async def deduct(
         self, deposit_id: str, *, first_price_fen: int, second_price_fen: int, costs_fen: int, actor: str
     ) -> Outcome:
         """Take the shortfall of a second sale out of a deposit; the rest goes back or stays, by its terms (domain.md §6.2)."""
         act = a.DeductShortfall(first_price_fen=first_price_fen, second_price_fen=second_price_fen, costs_fen=costs_fen)
-        return await self._pay_back(deposit_id, act, actor=actor)
+        return await self._pay_out(deposit_id, act, actor=actor)
 
     def _clock_end(self, terms: DepositTerms, from_us: int) -> tuple[int, bool, str]:
         """Return when a release clock ends, whether the holiday table reaches so far, and which table was used."""
@@ -389,7 +387,7 @@ class Deposits(Finding):
             found += [row["id"] for row in rows]
         return found
 
-    async def _pay_back(
+    async def _pay_out(
         self,
         deposit_id: str,
         act: a.Act,
@@ -398,12 +396,14 @@ class Deposits(Finding):
         key: str | None = None,
         on: Connection | None = None,
     ) -> Outcome:
-        """Do an act that pays money back: to where it came from, or, if that is unknown, to the party's verified account."""
+        """Do an act that pays money out: back to where it came from, or, if that is unknown or not his, to a party's verified account."""
         deposit = await self._shelf.read(deposit_id, on)
-        payee: Payee | None = None
-        if deposit is not None and not deposit.payer_account:
-            payee = await self._verified_account(deposit.party_id)
-        return await self._do(deposit_id, act, actor=actor, key=key, on=on, payee=payee)
+        payees: dict[str, Payee] = {}
+        if deposit is not None:
+            for party in (deposit.party_id, deposit.terms.seller_id):
+                payee = await self._verified_account(party) if party else None
+                payees |= {} if payee is None else {party: payee}
+        return await self._do(deposit_id, act, actor=actor, key=key, on=on, payees=payees)
 
     async def _do(
         self,
@@ -413,10 +413,9 @@ class Deposits(Finding):
         actor: str = MARKET,
         key: str | None = None,
         on: Connection | None = None,
-        payee: Payee | None = None,
+        payees: dict[str, Payee] | None = None,
     ) -> Outcome:
-        name, account = payee or ("", "")
-        asked = Asked(at_us=self._now_us(), actor=actor, key=key, payee_name=name, payee_account=account)
+        asked = Asked(at_us=self._now_us(), actor=actor, key=key, payees=payees or {})
         return await self._shelf.act(deposit_id, act, asked, on)
 
     async def _payout_ended(self, connection: Connection, order: PayoutOrder, at_us: int) -> None:

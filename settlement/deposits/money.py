@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from settlement.deposits import events as e
 from settlement.deposits.evolving import Deposit
 from settlement.deposits.terms import ForfeitTo
 from settlement.ledger import postings
-from settlement.ledger.postings import Entry, Owner
+from settlement.ledger.chart import Account
+from settlement.ledger.postings import Entry, Owner, Sub
+
+FORFEIT: Final = "forfeit"
+"""Kind of the order that pays a lost deposit to the seller."""
 
 
-class PayBack(Struct, frozen=True):
-    """Money of a deposit that is due back and is to be paid now. `kind`: release, surplus, lapsed, rest."""
+class PayOut(Struct, frozen=True):
+    """Money of a deposit that is to be paid now. `kind`: release, surplus, lapsed, rest go back; forfeit goes to the seller."""
 
     kind: str
     amount_fen: int
-    payer_name: str
-    """Whose money it is: the account it came from, empty where it came from several."""
-    payer_account: str
+    party_id: str
+    """Who gets it."""
+    source: Sub
+    payee_name: str = ""
+    """The account it came from; empty where it came from several, or goes to somebody else: then his verified account."""
+    payee_account: str = ""
 
 
 def owner_of(deposit: Deposit) -> Owner:
@@ -64,20 +73,38 @@ def entry_of(deposit: Deposit, event: e.Event, *, from_suspense: bool = False) -
             return None
 
 
-def pay_back_of(deposit: Deposit, event: e.Event) -> PayBack | None:
+def pay_outs_of(deposit: Deposit, event: e.Event) -> list[PayOut]:
     """Return what is to be paid out because of an event; `deposit` is the one before it."""
     match event:
-        case e.PaymentReceived(surplus_fen=surplus) if surplus:
+        case e.PaymentReceived():
             # What is too much goes back to where this very payment came from.
-            return PayBack("surplus", surplus, event.payer_name, event.payer_account)
+            found = [_back(deposit, "surplus", event.surplus_fen, event.payer_name, event.payer_account)]
         case e.ReleaseStarted():
-            return PayBack("release", deposit.amount_fen, deposit.payer_name, deposit.payer_account)
-        case e.DepositLapsed(returned_fen=returned) if returned:
-            return PayBack("lapsed", returned, deposit.payer_name, deposit.payer_account)
-        case e.DepositDeducted(returned_fen=returned) if returned:
-            return PayBack("rest", returned, deposit.payer_name, deposit.payer_account)
+            found = [_back(deposit, "release", deposit.amount_fen, deposit.payer_name, deposit.payer_account)]
+        case e.DepositLapsed():
+            found = [_back(deposit, "lapsed", event.returned_fen, deposit.payer_name, deposit.payer_account)]
+        case e.DepositForfeited():
+            found = [_to_seller(deposit, event.taken_fen)]
+        case e.DepositDeducted():
+            found = [
+                _to_seller(deposit, event.taken_fen),
+                _back(deposit, "rest", event.returned_fen, deposit.payer_name, deposit.payer_account),
+            ]
         case _:
-            return None
+            found = []
+    return [one for one in found if one.amount_fen]
+
+
+def _back(deposit: Deposit, kind: str, amount_fen: int, name: str, account: str) -> PayOut:
+    due = Sub(Account.DEPOSIT_DUE_BACK, deposit.party_id, deposit.id)
+    return PayOut(kind, amount_fen, deposit.party_id, due, name, account)
+
+
+def _to_seller(deposit: Deposit, taken_fen: int) -> PayOut:
+    """What the venue keeps is paid to nobody."""
+    seller = _taker(deposit) or ""
+    owed = Sub(Account.OWED_TO_SELLER, seller, deposit.id)
+    return PayOut(FORFEIT, taken_fen if seller else 0, seller, owed)
 
 
 def _taker(deposit: Deposit) -> str | None:

@@ -6,7 +6,7 @@ it is refused. Refusals are values; nothing was changed then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -22,16 +22,16 @@ from settlement.deposits import acts as a
 from settlement.deposits import events as e
 from settlement.deposits.events import DepositState, decode_event, encode_event
 from settlement.deposits.evolving import Deposit, evolve
-from settlement.deposits.money import entry_of, pay_back_of
+from settlement.deposits.money import FORFEIT, PayOut, entry_of, pay_outs_of
 from settlement.deposits.rules import Refusal, Refused, decide
 from settlement.deposits.terms import ForfeitBy
 from settlement.histories import Chain
 from settlement.ledger.book import Connection, EntryKeyReused, Overdrawn, post
-from settlement.ledger.chart import Account
-from settlement.ledger.postings import Sub
 from settlement.payouts.payouts import OrderState, PayoutOrder, Payouts
 
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "deposits.sql")
+LOST: Final = "f"
+"""Ends the id of the order that pays a lost deposit on: one event may also send a rest back."""
 MARKET: Final = "market"
 """Actor of what the market does by itself: clocks, the log, the bank."""
 _CHAIN: Final = Chain(b"ortoo-deposit-event-1\0")
@@ -39,6 +39,10 @@ first_digest: Final = _CHAIN.first
 event_digest: Final = _CHAIN.next
 _DEPOSIT: Final = msgspec.json.Decoder(Deposit)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+Payee = tuple[str, str]
+"""Holder and number of a bank account."""
 
 
 class Changed(Struct, frozen=True):
@@ -65,9 +69,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     at_us: int
     actor: str = MARKET
     key: str | None = None
-    payee_name: str = ""
-    """Account to pay back to, where it is not where the money came from."""
-    payee_account: str = ""
+    payees: Mapping[str, Payee] = {}
+    """Verified accounts by party, for money that does not go back to where it came from."""
 
 
 Listener = Callable[[Connection, Deposit, Deposit, int], Awaitable[None]]
@@ -203,25 +206,23 @@ class _Writing:
         entry = entry_of(before, event, from_suspense=from_suspense)
         if entry is not None and not await post(self._connection, entry, self._asked.at_us):
             raise EntryKeyReused(entry.key)
-        return await self._pay_back(before, after, event)
-
-    async def _pay_back(self, before: Deposit, after: Deposit, event: e.Event) -> Deposit:
-        wanted = pay_back_of(before, event)
-        if wanted is None:
-            return after
-        order_id = event.order_id if isinstance(event, e.ReleaseStarted) else f"{self._id}-{after.seq}"
-        came_from = bool(wanted.payer_account)
-        order = PayoutOrder(
-            order_id=order_id, kind=wanted.kind, subject=after.subject, amount_fen=wanted.amount_fen,
-            source=Sub(Account.DEPOSIT_DUE_BACK, after.party_id, after.id),
-            payee_name=wanted.payer_name if came_from else self._asked.payee_name,
-            payee_account=wanted.payer_account if came_from else self._asked.payee_account,
-            purpose=f"退还保证金 {after.id}",
-        )  # fmt: skip
-        placed = await self._payouts.place(self._connection, order)
-        if placed.state is OrderState.FAILED and isinstance(event, e.ReleaseStarted):
-            return await self._one(after, e.ReleaseFailed(order_id=order_id, reason=placed.reason))
+        for wanted in pay_outs_of(before, event):
+            placed = await self._pay_out(after, event, wanted)
+            if placed.state is OrderState.FAILED and isinstance(event, e.ReleaseStarted):
+                return await self._one(after, e.ReleaseFailed(order_id=placed.order_id, reason=placed.reason))
         return after
+
+    async def _pay_out(self, after: Deposit, event: e.Event, wanted: PayOut) -> PayoutOrder:
+        lost = wanted.kind == FORFEIT
+        order_id = event.order_id if isinstance(event, e.ReleaseStarted) else f"{self._id}-{after.seq}"
+        known = (wanted.payee_name, wanted.payee_account)
+        name, account = known if wanted.payee_account else self._asked.payees.get(wanted.party_id, ("", ""))
+        order = PayoutOrder(
+            order_id=f"{order_id}{LOST}" if lost else order_id, kind=wanted.kind, subject=after.subject,
+            amount_fen=wanted.amount_fen, source=wanted.source, payee_name=name, payee_account=account,
+            purpose=f"{'没收保证金' if lost else '退还保证金'} {after.id}",
+        )  # fmt: skip
+        return await self._payouts.place(self._connection, order)
 
 
 def deposit_of(row: asyncpg.Record) -> Deposit:

@@ -36,11 +36,11 @@ SELECT count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHER
 FROM payout WHERE state NOT IN ('settled', 'replaced');
 
 -- name: forgotten_money
--- What is due back is what failed orders wait for, fen by fen: money without an order would be forgotten.
+-- What of a deposit is due back or owed to the seller is what failed orders wait for, fen by fen: money without an order would be forgotten.
 SELECT coalesce(b.deposit, p.deposit) AS deposit, coalesce(b.due, 0) AS due, coalesce(p.failed, 0) AS failed
-FROM (SELECT deposit, sum(balance_fen)::bigint AS due FROM ledger_balance WHERE account = 'deposit_due_back' GROUP BY deposit) b
+FROM (SELECT deposit, sum(balance_fen)::bigint AS due FROM ledger_balance WHERE deposit <> '' AND account IN ('deposit_due_back', 'owed_to_seller') GROUP BY deposit) b
 FULL JOIN (
-    SELECT deposit, sum(amount_fen)::bigint AS failed FROM payout WHERE state = 'failed' AND account = 'deposit_due_back' GROUP BY deposit
+    SELECT deposit, sum(amount_fen)::bigint AS failed FROM payout WHERE state = 'failed' AND deposit <> '' AND account IN ('deposit_due_back', 'owed_to_seller') GROUP BY deposit
 ) p USING (deposit)
 WHERE coalesce(b.due, 0) <> coalesce(p.failed, 0) LIMIT 100;
 

@@ -10,7 +10,10 @@ from settlement.deposits.rules import Refusal, Refused
 from settlement.deposits.store import Changed
 from settlement.deposits.terms import DepositTerms, ForfeitBy, ForfeitTo, SurplusPolicy
 from settlement.ledger.chart import Account
+from settlement.verification import verify_money
 from tests.settlement.conftest import ACCOUNTS, BUYER, DAY_US, HOUR_US, OTHER, PRICE, START_US, TERMS, House
+
+SELLERS = ("某某大学", "0200001009000000001")
 
 
 async def test_a_loser_is_paid_back_what_he_paid(house: House) -> None:
@@ -143,6 +146,7 @@ async def test_the_winners_deposit_becomes_price_and_the_rest_go_back(house: Hou
 
 @pytest.mark.parametrize("to", list(ForfeitTo))
 async def test_a_defaulters_deposit_is_lost_after_the_window(house: House, to: ForfeitTo) -> None:
+    house.accounts["seller"] = SELLERS
     await house.held(terms=DepositTerms(seller_id="seller", forfeit_to=to))
     await house.deposits.convert("d1", "listing/a#1")
     until_us = house.clock.now_us + 5 * DAY_US
@@ -151,8 +155,27 @@ async def test_a_defaulters_deposit_is_lost_after_the_window(house: House, to: F
     assert await house.clocks.forfeit_due() == 0
     house.clock.pass_us(5 * DAY_US)
     assert await house.clocks.forfeit_due() == 1
-    account = "owed_to_seller" if to is ForfeitTo.SELLER else "forfeit_income"
-    assert await house.balances() == {"bank": PRICE, account: -PRICE}
+    if to is ForfeitTo.VENUE:
+        assert await house.balances() == {"bank": PRICE, "forfeit_income": -PRICE}
+        return
+    assert await house.balances() == {"bank": PRICE, "payout_clearing": -PRICE}
+    await house.payouts.send_due()
+    assert await house.balances() == {}
+    assert [(one.payee_account, one.amount_fen) for one in house.bank.orders.values()] == [(SELLERS[1], PRICE)]
+
+
+async def test_a_lost_deposit_waits_for_a_seller_whose_account_is_not_known(house: House) -> None:
+    await house.held()
+    await house.deposits.propose_forfeit("d1", "did_not_sign", house.clock.now_us + DAY_US)
+    house.clock.pass_us(DAY_US)
+    assert await house.clocks.forfeit_due() == 1
+    assert await house.balances() == {"bank": PRICE, "owed_to_seller": -PRICE}
+    (failed,) = await house.payouts.failing()
+    assert (failed.kind, failed.reason) == ("forfeit", "no_payee")
+    assert (await verify_money(house.pool)).findings == [], "an order waits for it: it is not forgotten"
+    await house.payouts.reissue(failed.order_id, *SELLERS)
+    await house.payouts.send_due()
+    assert await house.balances() == {} and (await house.read()).state is S.FORFEITED
 
 
 async def test_an_upheld_appeal_puts_the_deposit_back_where_it_stood(house: House) -> None:
@@ -197,6 +220,7 @@ async def test_a_dismissed_appeal_lets_the_deposit_be_taken(house: House) -> Non
 async def test_the_shortfall_of_a_second_sale_is_deducted(
     house: House, policy: SurplusPolicy, second: int, taken: int, returned: int, due: int, state: S
 ) -> None:
+    house.accounts["seller"] = SELLERS
     await house.held(terms=DepositTerms(seller_id="seller", forfeit_by=ForfeitBy.SHORTFALL, surplus_policy=policy))
     await house.deposits.propose_forfeit("d1", "did_not_sign", house.clock.now_us + DAY_US)
     house.clock.pass_us(30 * DAY_US)
@@ -213,8 +237,9 @@ async def test_the_shortfall_of_a_second_sale_is_deducted(
         due,
     )
     await house.payouts.send_due()
-    assert await house.balances() == {"bank": taken, "owed_to_seller": -taken}
-    assert house.bank.paid_fen == returned
+    assert await house.balances() == {}
+    paid = {one.payee_account: one.amount_fen for one in house.bank.orders.values()}
+    assert paid == {account: fen for account, fen in ((SELLERS[1], taken), (ACCOUNTS[BUYER][1], returned)) if fen}
 
 
 async def test_requiring_again_changes_nothing_and_other_content_is_refused(house: House) -> None:

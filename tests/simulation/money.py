@@ -23,7 +23,7 @@ from settlement.deals.answers import Refused as DealRefused
 from settlement.deals.deal import DealSide
 from settlement.deals.evolving import evolve as evolve_deal
 from settlement.deals.money import entry_of as deal_entry
-from settlement.deals.money import pay_outs_of
+from settlement.deals.money import pay_outs_of as deal_pay_outs
 from settlement.deals.payment import (
     EntryRoyalty,
     Instalments,
@@ -41,7 +41,7 @@ from settlement.deposits import events as e
 from settlement.deposits.events import DepositState as S
 from settlement.deposits.evolving import Deposit
 from settlement.deposits.evolving import evolve as evolve_deposit
-from settlement.deposits.money import entry_of, pay_back_of
+from settlement.deposits.money import FORFEIT, entry_of, pay_outs_of
 from settlement.deposits.rules import Refused, decide
 from settlement.deposits.terms import DepositTerms, ForfeitBy, SurplusPolicy
 from settlement.ledger import postings
@@ -62,8 +62,8 @@ LIFE_MAX: Final = 20_000
 """Operations after which a deal that has not ended waits for something that does not come."""
 SURPLUS: Final = 0.1
 """Share of payments that are made although nothing is owed. More of them than the bank can send back would be all that there is."""
-EARNED: Final = frozenset({Account.OWED_TO_SELLER, Account.FEE_INCOME, Account.FORFEIT_INCOME})
-"""Where money of a retired deal may stand: commissions, forfeited deposits."""
+EARNED: Final = frozenset({Account.FEE_INCOME, Account.FORFEIT_INCOME})
+"""Where money of a retired deal may stand: commissions, deposits that the venue keeps."""
 OVER: Final = (S.RELEASED, S.FORFEITED, S.PARTLY_DEDUCTED, S.LAPSED, S.CONVERTED)
 SENSE: Final = 0.85
 """Share of operations on something that can still change; the others hit anything."""
@@ -404,10 +404,9 @@ class World:
             entry = None if was is None else entry_of(was, event)
             if entry is not None:
                 store.post(entry)
-            back = None if was is None else pay_back_of(was, event)
-            if back is not None:
+            for out in () if was is None else pay_outs_of(was, event):
                 order_id = event.order_id if isinstance(event, e.ReleaseStarted) else f"{deposit_id}-{deposit.seq}"
-                self.place(order_id, Sub(Account.DEPOSIT_DUE_BACK, deposit.party_id, deposit_id), back.amount_fen)
+                self.place(f"{order_id}f" if out.kind == FORFEIT else order_id, out.source, out.amount_fen)
         assert deposit is not None
         store.put(store.deposits, deposit_id, deposit)
         self.states.add(deposit.state)
@@ -442,7 +441,7 @@ class World:
                 entry = deal_entry(was, event)
                 if entry is not None:
                     store.post(entry)
-                wanted += pay_outs_of(was, event)
+                wanted += deal_pay_outs(was, event)
         for pay_out in wanted:
             assert process is not None
             order_id = f"{deal_id}-{process.seq + 1}"
