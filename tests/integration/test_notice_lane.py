@@ -141,5 +141,13 @@ async def test_a_period_beyond_the_calendar_is_flagged_and_counted_again_when_th
         state = standing(engine)
         assert (state.certain, state.calendar_version) == (True, CALENDAR.version)
         assert await recount_notices(engine, CALENDAR) == 0
+        in_force[0] = old
+        await say(engine, objection())
+        assert not standing(engine).objections[0].certain, "the clock of the desk runs past that table, too"
+        in_force[0] = CALENDAR
+        assert await recount_notices(engine, CALENDAR) == 1
+        one = standing(engine).objections[0]
+        assert (one.certain, one.calendar_version) == (True, CALENDAR.version)
+        assert await recount_notices(engine, CALENDAR) == 0
     finally:
         await engine.stop()

@@ -221,6 +221,13 @@ class RecountPeriod(Struct, frozen=True, kw_only=True):
     calendar_version: str
 
 
+class RecountObjection(Struct, frozen=True, kw_only=True):
+    """A newer calendar is loaded: count a clock of the handling desk again that ran past the old table."""
+
+    objection_no: int
+    calendar_version: str
+
+
 NoticeCommand = (
     SubmitNotice
     | ReturnNotice
@@ -244,4 +251,5 @@ NoticeCommand = (
     | ReachDeadline
     | RecordOutage
     | RecountPeriod
+    | RecountObjection
 )

@@ -34,6 +34,7 @@ _DECIDES: Final[dict[type[Any], Any]] = {
     c.RecordGap: running.record_gap,
     c.RecordOutage: running.record_gap,
     c.RecountPeriod: lambda s, x, _t, k: running.recount(s, x, k),
+    c.RecountObjection: lambda s, x, _t, k: objecting.recount_clock(s, x, k),
     c.ConfirmDeal: lambda s, x, t, _k: running.confirm_deal(s, x, t),
     c.RecordContract: lambda s, x, _t, _k: running.record_contract(s, x),
     c.ArchiveNotice: lambda s, _x, _t, _k: running.archive(s),

@@ -197,6 +197,15 @@ class PeriodRecounted(Struct, frozen=True, kw_only=True):
     calendar_version: str
 
 
+class ObjectionClockRecounted(Struct, frozen=True, kw_only=True):
+    """The official calendar for the end of a clock of the handling desk came out. A clock never becomes shorter by it."""
+
+    objection_no: int
+    due_us: InstantUs
+    certain: bool
+    calendar_version: str
+
+
 class PeriodEnded(Struct, frozen=True, kw_only=True):
     """A clean end; the certificate follows at `certifies_at_us` unless a gap is still reported."""
 
@@ -281,6 +290,7 @@ NoticeEvent = (
     | PeriodResumed
     | GapRecorded
     | PeriodRecounted
+    | ObjectionClockRecounted
     | PeriodEnded
     | NoticeCertified
     | AgreementStruck
@@ -309,6 +319,7 @@ NOTICE_WIRE_NAMES: Final[Mapping[type[Any], tuple[str, int]]] = {
     PeriodResumed: ("notice.period_resumed", 1),
     GapRecorded: ("notice.gap_recorded", 1),
     PeriodRecounted: ("notice.period_recounted", 1),
+    ObjectionClockRecounted: ("notice.objection_clock_recounted", 1),
     PeriodEnded: ("notice.period_ended", 1),
     NoticeCertified: ("notice.certified", 1),
     AgreementStruck: ("notice.agreement_struck", 1),

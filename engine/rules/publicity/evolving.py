@@ -48,6 +48,7 @@ FOLLOWS: Final[dict[type[Any], frozenset[NoticePhase]]] = {
     e.PeriodResumed: _JUDGED,
     e.GapRecorded: frozenset({P.PUBLISHED, P.OBJECTED, P.CLEAN}),
     e.PeriodRecounted: frozenset({P.PUBLISHED}),
+    e.ObjectionClockRecounted: _JUDGED,
     e.PeriodEnded: frozenset({P.PUBLISHED}),
     e.NoticeCertified: frozenset({P.CLEAN}),
     e.AgreementStruck: frozenset({P.CERTIFIED}),
@@ -196,6 +197,8 @@ def _filed(state: NoticeState, event: e.ObjectionFiled) -> NoticeState:
         evidence=event.evidence,
         due_us=None if event.lead else event.receive_by_us,
         certain=event.certain,
+        clock_from_us=state.last_at_us,
+        calendar_version=event.calendar_version,
     )
     with_it = replace(state, objections=(*state.objections, filed))
     if event.lead or state.phase is P.OBJECTED:
@@ -224,6 +227,8 @@ def _received(state: NoticeState, event: e.ObjectionReceived) -> NoticeState:
         handler=event.handler,
         due_us=event.decide_by_us,
         certain=event.certain,
+        clock_from_us=state.last_at_us,
+        calendar_version=event.calendar_version,
         overdue=False,
     )
 
@@ -245,8 +250,34 @@ def _panel(state: NoticeState, event: e.PanelNamed) -> NoticeState:
 
 
 def _extended(state: NoticeState, event: e.DecisionExtended) -> NoticeState:
+    before = next(one for one in state.objections if one.no == event.objection_no)
     return _objection(
-        state, event.objection_no, extended=True, due_us=event.decide_by_us, certain=event.certain, overdue=False
+        state,
+        event.objection_no,
+        extended=True,
+        due_us=event.decide_by_us,
+        certain=event.certain,
+        clock_from_us=extended_from(before, state.last_at_us),
+        calendar_version=event.calendar_version,
+        overdue=False,
+    )
+
+
+def extended_from(one: Objection, at_us: InstantUs) -> InstantUs:
+    """Return from when an extension counts: from the end of the clock that is extended, or from now if that has passed."""
+    assert one.due_us is not None, "an objection under review has a clock"
+    return InstantUs(max(one.due_us - 1, at_us))
+
+
+def _clock_recounted(state: NoticeState, event: e.ObjectionClockRecounted) -> NoticeState:
+    before = next(one for one in state.objections if one.no == event.objection_no)
+    return _objection(
+        state,
+        event.objection_no,
+        due_us=event.due_us,
+        certain=event.certain,
+        calendar_version=event.calendar_version,
+        overdue=before.overdue and event.due_us <= state.last_at_us,
     )
 
 
@@ -374,6 +405,7 @@ _EVOLVE: Final[dict[type[Any], Callable[[NoticeState, Any], NoticeState]]] = {
     e.PeriodResumed: _resumed,
     e.GapRecorded: _gap,
     e.PeriodRecounted: _recounted,
+    e.ObjectionClockRecounted: _clock_recounted,
     e.PeriodEnded: _ended,
     e.NoticeCertified: _certified,
     e.AgreementStruck: _struck,

@@ -21,6 +21,7 @@ from engine.rules.publicity.answers import (
     took_part,
     unless_reason,
 )
+from engine.rules.publicity.evolving import extended_from
 from engine.rules.publicity.running import never_published
 from engine.rules.publicity.state import (
     NoticeDecision,
@@ -131,14 +132,34 @@ def extend(state: NoticeState, command: c.ExtendDecision, at_us: InstantUs, cale
         return _not_there(one)
     if one.extended:
         return no(Reject.ALREADY_EXTENDED)
-    assert one.due_us is not None
-    from_us = InstantUs(max(one.due_us - 1, at_us))
-    due = period_end(calendar, from_us, working_days=state.terms.extension_working_days)
+    due = period_end(calendar, extended_from(one, at_us), working_days=state.terms.extension_working_days)
     return unless_reason(command.reason) or ok(
         e.DecisionExtended(
             objection_no=one.no,
             reason=command.reason,
             decide_by_us=due.ends_at_us,
+            certain=due.certain,
+            calendar_version=calendar.version,
+        )
+    )
+
+
+def recount_clock(state: NoticeState, command: c.RecountObjection, calendar: Calendar) -> NoticeDecision:
+    """A newer table says of a clock what was only expected before. The objector relies on it, and so does the desk: never shorter."""
+    one = objection_of(state, command.objection_no)
+    if one is None or not one.phase.is_open or one.certain or command.calendar_version != calendar.version:
+        return _not_there(one)
+    if calendar.version == one.calendar_version or one.clock_from_us is None or one.due_us is None:
+        return no(Reject.NOTHING_CHANGED)
+    terms = state.terms
+    days = terms.extension_working_days if one.extended else terms.decision_working_days
+    if one.phase is O.FILED:
+        days = terms.receipt_working_days
+    due = period_end(calendar, one.clock_from_us, working_days=days)
+    return ok(
+        e.ObjectionClockRecounted(
+            objection_no=one.no,
+            due_us=InstantUs(max(one.due_us, due.ends_at_us)),
             certain=due.certain,
             calendar_version=calendar.version,
         )

@@ -86,6 +86,10 @@ class Objection(Struct, frozen=True, kw_only=True):
     """By when the desk must take it up, or the panel decide."""
     certain: bool = True
     """False: that clock runs past the official calendar."""
+    clock_from_us: InstantUs | None = None
+    """From when that clock counts."""
+    calendar_version: str = ""
+    """Which calendar it was counted by."""
     extended: bool = False
     overdue: bool = False
     panel: tuple[Panellist, ...] = ()

@@ -61,7 +61,7 @@ def _rich() -> c.SubmitNotice:
 def samples() -> dict[type[Any], Any]:
     """Return the first event of every kind that these stories tell."""
     found: dict[type[Any], Any] = {}
-    for story in (_prepared(), _objected(), _gone(), _counted_again()):
+    for story in (_prepared(), _objected(), _gone(), _counted_again(), _clock_counted_again()):
         for _, event in story.events:
             found.setdefault(type(event), event)
     return found
@@ -111,4 +111,13 @@ def _counted_again() -> Story:
     story.published("03-02 09:00")
     story.calendar = CALENDAR
     story.tell("03-03 09:00", c.RecountPeriod(calendar_version=CALENDAR.version))
+    return story
+
+
+def _clock_counted_again() -> Story:
+    story = Story(replace(CALENDAR, version="old", last_day=Day(CALENDAR.first_day + 1)))
+    story.published("03-02 09:00")
+    story.tell("03-04 09:00", objection())
+    story.calendar = CALENDAR
+    story.tell("03-04 10:00", c.RecountObjection(objection_no=1, calendar_version=CALENDAR.version))
     return story

@@ -8,6 +8,7 @@ worked. 2026: 02-15 to 02-23 off, 02-14 and 02-28 (Sat) worked; Mid-Autumn 09-25
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from engine.calendar import Day, format_day, parse_day, period_end, start_of
 from engine.catalogue.codes.calendar_data import load_calendar
@@ -148,6 +149,61 @@ def test_past_the_table_it_is_flagged_and_counted_again_but_never_shortened() ->
     assert story.notice.ends_at_us >= announced
     assert format_day(Day(day("2027-01-06"))) == "2027-01-06"
     assert story.tell(nine("2026-12-22"), c.RecountPeriod(calendar_version="2027")) == "wrong_phase"
+
+
+def past_the_table(*told: tuple[str, c.NoticeCommand]) -> tuple[Story, int]:
+    """A notice with an objection whose clock runs past the table; return it with the end announced, and load the next year's table."""
+    story = Story(CALENDAR)
+    story.published(nine("2026-12-20"))  # type: ignore[arg-type]
+    for moment, command in told:
+        story.tell(nine(moment), command)
+    one = story.notice.objections[0]
+    assert not one.certain and one.due_us is not None
+    story.calendar = type(CALENDAR)(
+        version="2027", first_day=CALENDAR.first_day, last_day=day("2027-12-31"), make_up_days=CALENDAR.make_up_days,
+        days_off=CALENDAR.days_off | {
+            Day(first) for first in range(day("2027-01-01"), day("2027-02-01")) if first not in (day("2027-01-15"), day("2027-01-18"), day("2027-01-20"))
+        },
+    )  # fmt: skip
+    return story, one.due_us
+
+
+def recounted(story: Story, moment: str = "2026-12-31") -> str:
+    return story.tell(nine(moment), c.RecountObjection(objection_no=1, calendar_version="2027"))
+
+
+def test_the_clock_to_take_an_objection_up_is_counted_again_by_the_newer_table() -> None:
+    story, announced = past_the_table(("2026-12-31", objection()))
+    assert recounted(story) == "objection_clock_recounted"
+    one = story.notice.objections[0]
+    assert one.certain and one.due_us == start_of(Day(day("2027-01-18") + 1)) > announced
+    assert recounted(story) == "wrong_phase", "what is certain is not counted again"
+    assert story.notice.phase.value == "objected" and not one.overdue
+
+
+def test_the_clocks_to_decide_and_its_extension_are_counted_again() -> None:
+    taken_up = (("2026-12-28", objection()), ("2026-12-29", received()))
+    story, announced = past_the_table(*taken_up)
+    assert recounted(story) == "objection_clock_recounted"
+    decided_by = story.notice.objections[0].due_us
+    assert decided_by is not None and decided_by > announced
+    extended, announced = past_the_table(*taken_up, ("2026-12-30", c.ExtendDecision(objection_no=1, reason="取证")))
+    assert recounted(extended) == "objection_clock_recounted"
+    extended_by = extended.notice.objections[0].due_us
+    assert extended_by is not None and extended_by > announced and extended_by > decided_by
+
+
+def test_a_clock_that_was_announced_never_becomes_shorter_and_a_lead_has_none() -> None:
+    story, announced = past_the_table(("2026-12-31", objection()))
+    story.calendar = replace(CALENDAR, version="2027", last_day=day("2027-12-31"), days_off=frozenset())
+    assert recounted(story) == "objection_clock_recounted"
+    assert story.notice.objections[0].due_us == announced
+    assert (
+        story.tell(nine("2026-12-31"), c.RecountObjection(objection_no=2, calendar_version="2027"))
+        == "no_such_objection"
+    )
+    other = past_the_table(("2026-12-31", objection()))[0]
+    assert other.tell(nine("2026-12-31"), c.RecountObjection(objection_no=1, calendar_version="2028")) == "wrong_phase"
 
 
 def test_downtime_counts_by_the_day_and_together() -> None:

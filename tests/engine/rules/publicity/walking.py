@@ -309,4 +309,5 @@ _COMMANDS: list[Callable[[Draw, NoticeState, InstantUs], c.NoticeCommand]] = [
     lambda d, s, t: c.ArchiveNotice(),
     lambda d, s, t: c.ReachDeadline(due_us=t),
     lambda d, s, t: c.RecountPeriod(calendar_version=CALENDAR.version),
+    lambda d, s, t: c.RecountObjection(objection_no=_number(d, s), calendar_version=CALENDAR.version),
 ]  # fmt: skip
