@@ -11,6 +11,8 @@ from engine.journal.records import Record, lot_stream
 from engine.values import LotId, PartyId
 from gateway.accounts.model import Caller
 from gateway.services import Services
+from settlement.deals.deal import DealSide
+from settlement.deals.process import Process
 from settlement.deposits.evolving import Deposit
 from settlement.listing_effects import LISTING_STREAM
 
@@ -48,6 +50,26 @@ async def deals_of(services: Services, caller: Caller) -> list[DealRow]:
     for subject, principal in agencies(caller):
         found += await index.deals_of(principal, listing=subject)
     return sorted(found, key=lambda row: row.struck_at_us, reverse=True)
+
+
+async def settled_deals_of(
+    services: Services, caller: Caller, after: tuple[int, str], limit: int
+) -> list[tuple[Process, DealSide, str]]:
+    """Return a page of the deals in settlement that a caller acts on, newest first: the deal, the side, the principal he acts for
+    (empty: he is the side himself).
+    """
+    deals, found = services.settling.deals, dict[str, tuple[Process, DealSide, str]]()
+    for subject, mandate in sorted(caller.mandates.items())[:AGENCIES_MAX]:
+        for process in await deals.of_party_on(mandate.principal, subject, after, limit):
+            side = process.deal.side_of(mandate.principal)
+            assert side is not None, "it is the party's deal"
+            found[process.id] = (process, side, mandate.principal)
+    for process in await deals.of_party(caller.party_id, after, limit):
+        side = process.deal.side_of(caller.party_id)
+        assert side is not None, "it is the party's deal"
+        found[process.id] = (process, side, "")
+    ordered = sorted(found.values(), key=lambda one: (one[0].deal.struck_at_us, one[0].id), reverse=True)
+    return ordered[:limit]
 
 
 async def deposits_of(services: Services, caller: Caller, after: str, limit: int) -> list[Deposit]:

@@ -13,6 +13,7 @@ import asyncpg
 
 from engine.calendar import Calendar
 from engine.journal.secrecy import Vault, read_log_key
+from gateway.accounts.desks import people_of
 from gateway.accounts.model import UNREACHABLE
 from gateway.config import Config
 from gateway.http.metrics import Metrics
@@ -86,6 +87,7 @@ def build_settling(
         virtual_prefix=config.virtual_account_prefix,
         fees=fee_terms(config.fee_scale, buyer_waived=config.buyer_fee_waived),
         verified_account=verified_account,
+        people=people_of,
         now_us=now_us,
     )
     clocks = Clocks(pool, deposits, now_us)

@@ -18,7 +18,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from gateway.accounts.model import QUERIES, UNREACHABLE, Caller, Scope, account_of, agencies_of
+from gateway.accounts.model import QUERIES, UNREACHABLE, Caller, Scope, account_of, mandates_of, traded_for
 from gateway.errors import Code, Refused
 
 FOLLOW_S: Final = 0.4
@@ -109,12 +109,14 @@ class Identities:
             row = await self._open("open_session", digest)
             if row is None:
                 return None
+            mandates = mandates_of(row)
             found = Caller(
                 account=account_of(row),
                 session=digest.hex(),
                 csrf=row["csrf"],
                 expires_at_us=row["expires_at_us"],
-                acts_for=agencies_of(row),
+                acts_for=traded_for(mandates),
+                mandates=mandates,
                 version=version,
             )
             self._keep(digest, found)
@@ -136,12 +138,14 @@ class Identities:
             row = await self._open("open_token", token_id)
             if row is None or not hmac.compare_digest(row["secret_digest"], sha256(secret.encode()).digest()):
                 return None
+            mandates = mandates_of(row)
             found = Caller(
                 account=account_of(row),
                 token=token_id,
                 scopes=frozenset(Scope(scope) for scope in row["scopes"]),
                 expires_at_us=row["expires_at_us"],
-                acts_for=agencies_of(row),
+                acts_for=traded_for(mandates),
+                mandates=mandates,
                 version=version,
             )
             self._keep(digest, found)

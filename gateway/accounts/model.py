@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
+from engine.catalogue.parties.ties import Power
 from engine.journal.follower import GONE
 from engine.journal.queries import load_queries
 from engine.values import PartyId
@@ -83,6 +84,13 @@ class Account(Struct, frozen=True, kw_only=True):
     """Inside its organisation; empty for a natural person, who does everything himself."""
 
 
+class Mandate(Struct, frozen=True):
+    """What a confirmed agent may do for whom on one subject."""
+
+    principal: PartyId
+    powers: frozenset[Power]
+
+
 class Caller(Struct, frozen=True, kw_only=True):
     """Who is asking, as proved by a session cookie or a token; nobody in particular without one."""
 
@@ -96,7 +104,9 @@ class Caller(Struct, frozen=True, kw_only=True):
     scopes: frozenset[Scope] = frozenset(Scope)
     expires_at_us: int = 0
     acts_for: Mapping[str, PartyId] = {}
-    """As a confirmed agent: listing or lot (or group of lots) -> the principal's party."""
+    """As a confirmed agent who may trade: listing or lot (or group of lots) -> the principal's party."""
+    mandates: Mapping[str, Mandate] = {}
+    """As a confirmed agent: listing, lot (or group of lots) or notice -> the whole mandate."""
     version: int = 0
     """Revocations up to this one were known when the proof was read."""
 
@@ -116,6 +126,10 @@ class Caller(Struct, frozen=True, kw_only=True):
         if not self.acts_for:
             return self.party_id
         return self.acts_for.get(subject) or self.acts_for.get(subject.partition(".")[0]) or self.party_id
+
+    def mandate_on(self, subject: str) -> Mandate | None:
+        """Return the mandate of a confirmed agent on a listing, lot or notice; None where he acts for nobody."""
+        return self.mandates.get(subject) or self.mandates.get(subject.partition(".")[0])
 
     @property
     def login_id(self) -> PartyId:
@@ -172,6 +186,14 @@ def cleaned_name(text: str) -> str | None:
     return name
 
 
-def agencies_of(row: asyncpg.Record) -> dict[str, PartyId]:
+def mandates_of(row: asyncpg.Record) -> dict[str, Mandate]:
     """Return what a stored row says about confirmed agencies."""
-    return {subject: PartyId(principal) for subject, principal in (pair.split(" ") for pair in row["acts_for"])}
+    return {
+        subject: Mandate(PartyId(principal), frozenset(Power(one) for one in powers.split(",")))
+        for subject, principal, powers in (line.split(" ") for line in row["acts_for"])
+    }
+
+
+def traded_for(mandates: Mapping[str, Mandate]) -> dict[str, PartyId]:
+    """Return for whom an agent applies and bids, by subject."""
+    return {subject: one.principal for subject, one in mandates.items() if Power.TRADE in one.powers}

@@ -1,6 +1,6 @@
 """The acts of people on deals, the same for pages and programs: who may do which, and a line in the audit log for each.
 
-A side acts for itself only; to everybody else a deal looks as if there were none.
+A side acts for itself, or its confirmed agent for it within his mandate; to everybody else a deal looks as if there were none.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final
 
+from msgspec import Struct
+
+from engine.catalogue.parties.ties import Power
 from engine.values import CNY, parse_amount
 from gateway.accounts.model import Caller, Role
 from gateway.errors import Code
@@ -31,6 +34,23 @@ from settlement.deals.payment import (
 from settlement.deals.process import Process
 from settlement.deposits.events import DepositState
 
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How somebody stands to a deal."""
+
+    process: Process
+    side: DealSide | None
+    """None: staff."""
+    party: str
+    """The party on that side for which he acts; empty for staff."""
+    powers: frozenset[Power] | None = None
+    """Of an agent; None: he acts for himself."""
+
+    def may(self, act: str) -> bool:
+        """Tell whether his mandate covers an act; who acts for himself needs none."""
+        return self.powers is None or _POWERS.get(act) in self.powers
+
+
 Fields = Mapping[str, str]
 """What was typed or sent, by name; a missing name is empty."""
 _MALFORMED: Final = {
@@ -39,6 +59,11 @@ _MALFORMED: Final = {
     Refusal.AMOUNT_OUT_OF_RANGE: "amount",
 }
 PARTS_MAX: Final = 12
+_POWERS: Final[Mapping[str, Power]] = {
+    "sign": Power.SIGN, "refuse": Power.SIGN, "payment": Power.PERFORM, "hand_over": Power.PERFORM, "accept": Power.PERFORM,
+    "dispute": Power.PERFORM, "report": Power.PERFORM,
+}  # fmt: skip
+"""Which power an agent needs for an act; what a unit does inside itself is no agent's."""
 
 
 async def find(services: Services, caller: Caller, deal_id: str) -> tuple[Process, DealSide | None]:
@@ -58,24 +83,45 @@ async def find(services: Services, caller: Caller, deal_id: str) -> tuple[Proces
     raise RefusedByGateway(Code.NOT_FOUND)
 
 
+async def reach(services: Services, caller: Caller, deal_id: str) -> Standing:
+    """Return a deal as its sides, staff, and confirmed agents of a side see it.
+
+    An agent sees the deals of his principal on what his authorisation is about (民法典 art. 165), and nothing beside them.
+
+    Raises:
+        RefusedByGateway: NOT_FOUND: there is none, or it is nobody's business of his.
+    """
+    try:
+        process, side = await find(services, caller, deal_id)
+    except RefusedByGateway:
+        found = await services.settling.deals.read(deal_id) if caller.mandates else None
+        mandate = None if found is None else caller.mandate_on(found.deal.source.subject)
+        side = None if found is None or mandate is None else found.deal.side_of(mandate.principal)
+        if found is None or mandate is None or side is None:
+            raise
+        return Standing(process=found, side=side, party=mandate.principal, powers=mandate.powers)
+    return Standing(process=process, side=side, party="" if side is None else caller.party_id)
+
+
 async def act(services: Services, caller: Caller, network: str, deal_id: str, name: str, fields: Fields) -> Process:
     """Do an act and return the deal after it.
 
     Raises:
         RefusedByGateway: NOT_FOUND, FORBIDDEN (not this side's act), MALFORMED (`fields`), WRONG_STATE (`problem`: code of the rule).
     """
-    process, side = await find(services, caller, deal_id)
+    standing = await reach(services, caller, deal_id)
+    process, side = standing.process, standing.side
     row = _ACTS.get(name)
     if row is None:
         raise RefusedByGateway(Code.MALFORMED, fields="act")
     allowed, make = row
     who = "operator" if caller.role is Role.OPERATOR else "" if side is None else side.value
-    if who not in allowed:
+    if who not in allowed or not standing.may(name):
         raise RefusedByGateway(Code.FORBIDDEN)
     assert caller.account is not None, "the door lets no anonymous caller in"
     if name == "distributed" and await services.distribution.by_plan(process.id, process.deal.seller_id):
         raise RefusedByGateway(Code.WRONG_STATE, problem="distributed_by_plan")
-    wanted = make(Wanted(process, side, caller, fields))
+    wanted = make(Wanted(process, side, standing.party, fields))
     if isinstance(wanted, a.RecordResale):
         wanted = await _with_deposit(services, process, wanted)
     done = await services.settling.deals.do(process.id, wanted, actor=caller.account.id)
@@ -97,10 +143,10 @@ async def _with_deposit(services: Services, process: Process, wanted: a.RecordRe
 class Wanted:
     """What somebody wants to be done with a deal."""
 
-    def __init__(self, process: Process, side: DealSide | None, caller: Caller, fields: Fields) -> None:
+    def __init__(self, process: Process, side: DealSide | None, party: str, fields: Fields) -> None:
         self.process = process
         self.side = side
-        self.caller = caller
+        self.party = party
         self._fields = fields
 
     def text(self, name: str) -> str:
@@ -153,7 +199,7 @@ def _sign(want: Wanted) -> a.Act:
     assert want.side is not None, "a side signs"
     if want.text("agree") != "1":
         raise RefusedByGateway(Code.MALFORMED, fields="agree")
-    return a.SignContract(side=want.side, party_id=want.caller.party_id, contract_digest=want.text("digest"))
+    return a.SignContract(side=want.side, party_id=want.party, contract_digest=want.text("digest"))
 
 
 def _refuse(want: Wanted) -> a.Act:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from gateway.agencies import settled_deals_of
 from gateway.deals import acting, showing
 from gateway.errors import Code, Refused
 from gateway.http.asking import CALLER, network_of
@@ -15,7 +16,6 @@ from gateway.pages.i18n import language_of
 from gateway.pages.rendering import page, see_other
 from gateway.parties.names import names_of
 from gateway.services import SERVICES, Services
-from settlement.deals.deal import DealSide
 from settlement.deals.deals import NEVER_US, QUEUES
 from settlement.deals.payment import RoyaltyBase
 from settlement.deals.phases import Phase
@@ -31,55 +31,54 @@ EVENTS_SHOWN: Final = 200
 async def show_mine(request: web.Request) -> web.Response:
     """GET /me/deals."""
     services, caller = request.app[SERVICES], request[CALLER]
-    found = await services.settling.deals.of_party(
-        caller.party_id, read_place(request.query.get("after", "")), A_PAGE + 1
-    )
-    rows = [(process, _who(process.deal.side_of(caller.party_id))) for process in found[:A_PAGE]]
-    more = place_of(found[A_PAGE - 1]) if len(found) > A_PAGE else None
-    return page(request, "deals/mine.html", rows=rows, more=more, now_us=services.now_us, **words())
+    found = await settled_deals_of(services, caller, read_place(request.query.get("after", "")), A_PAGE + 1)
+    rows = [(process, side.value, principal) for process, side, principal in found[:A_PAGE]]
+    more = place_of(found[A_PAGE - 1][0]) if len(found) > A_PAGE else None
+    names = await _names(services, (principal for _, _, principal in rows))
+    return page(request, "deals/mine.html", rows=rows, more=more, names=names, now_us=services.now_us, **words())
 
 
 async def show_one(request: web.Request) -> web.Response:
     """GET /deals/{deal}."""
-    process, side = await acting.find(request.app[SERVICES], request[CALLER], request.match_info["deal"])
-    return await _page(request, "deals/one.html", process, side, None)
+    standing = await acting.reach(request.app[SERVICES], request[CALLER], request.match_info["deal"])
+    return await _page(request, "deals/one.html", standing, None)
 
 
 async def show_signing(request: web.Request) -> web.Response:
     """GET /deals/{deal}/sign: the text in full, and what signing means."""
-    process, side = await acting.find(request.app[SERVICES], request[CALLER], request.match_info["deal"])
-    return await _page(request, "deals/sign.html", process, side, None)
+    standing = await acting.reach(request.app[SERVICES], request[CALLER], request.match_info["deal"])
+    return await _page(request, "deals/sign.html", standing, None)
 
 
 async def show_payment(request: web.Request) -> web.Response:
     """GET /deals/{deal}/pay: to which account, how much, by when, and how each amount comes about."""
-    process, side = await acting.find(request.app[SERVICES], request[CALLER], request.match_info["deal"])
-    return await _page(request, "deals/pay.html", process, side, None)
+    standing = await acting.reach(request.app[SERVICES], request[CALLER], request.match_info["deal"])
+    return await _page(request, "deals/pay.html", standing, None)
 
 
 async def act_on_one(request: web.Request) -> web.Response:
     """POST /deals/{deal}: an act of a side or of an operator; what cannot be undone is asked twice."""
     services, caller, deal_id = request.app[SERVICES], request[CALLER], request.match_info["deal"]
-    process, side = await acting.find(services, caller, deal_id)
+    standing = await acting.reach(services, caller, deal_id)
     form = await request.post()
     typed = {name: str(value)[:FIELD_MAX] for name, value in form.items() if isinstance(value, str)}
     name = typed.get("act", "")
     template = "deals/sign.html" if name in ("sign", "refuse") else "deals/one.html"
     if name in ("refuse", "rescind") and typed.get("sure") != "1":
-        return await _page(request, template, process, side, None, {**typed, "ask": name})
+        return await _page(request, template, standing, None, {**typed, "ask": name})
     try:
         process = await acting.act(services, caller, network_of(request), deal_id, name, typed)
     except Refused as refused:
         if refused.code is Code.NOT_FOUND:
             raise
-        return await _page(request, template, process, side, refused, typed)
+        return await _page(request, template, standing, refused, typed)
     return see_other(f"/deals/{process.id}")
 
 
 async def show_document(request: web.Request) -> web.Response:
     """GET /deals/{deal}/documents/{digest}: the very bytes that were signed."""
     services = request.app[SERVICES]
-    process, _ = await acting.find(services, request[CALLER], request.match_info["deal"])
+    process = (await acting.reach(services, request[CALLER], request.match_info["deal"])).process
     found = await services.settling.deals.document(process.id, request.match_info["digest"])
     if found is None:
         raise Refused(Code.NOT_FOUND)
@@ -117,13 +116,13 @@ def words() -> dict[str, Any]:
 async def _page(
     request: web.Request,
     template: str,
-    process: Process,
-    side: DealSide | None,
+    standing: acting.Standing,
     refused: Refused | None,
     typed: dict[str, str] | None = None,
 ) -> web.Response:
-    services = request.app[SERVICES]
-    who = _who(side)
+    services, process = request.app[SERVICES], standing.process
+    who = "" if standing.side is None else standing.side.value
+    acting_as = who or str(request[CALLER].role or "")
     again = await services.settling.deals.second_sale(process) if process.phase is Phase.RESELLING else None
     names = await _names(services, (process.deal.seller_id, *process.deal.buyers, process.deal.fees.broker_id))
     history = await services.settling.deals.history(process.id, max(0, process.seq - EVENTS_SHOWN))
@@ -133,7 +132,8 @@ async def _page(
     return page(
         request, template, 200 if refused is None else 422, process=process, deal=process.deal, who=who, names=names,
         refused=refused, typed=typed or {}, stages=showing.stages_of(process), steps=showing.steps_of(history),
-        acts=showing.acts_now(process, who if who else request[CALLER].role or "", by_plan=by_plan), by_plan=by_plan,
+        acts=[one for one in showing.acts_now(process, acting_as, by_plan=by_plan) if standing.may(one)], by_plan=by_plan,
+        agent_for="" if standing.powers is None else standing.party, powers=sorted(standing.powers or ()),
         lines=showing.lines_of(process, services.now_us), royalty=showing.royalty_words(process), rates_words=showing.rates_words(process),
         fee_words=showing.fee_words(process, language_of(request)),
         period=showing.next_period(process), second_sale=again, now_us=services.now_us, holder=services.config.escrow_holder,
@@ -154,10 +154,6 @@ async def _contract(services: Services, process: Process) -> dict[str, Any] | No
 async def _names(services: Services, parties: Iterable[str]) -> dict[str, str]:
     found = await names_of(services, {party for party in parties if party})
     return {str(party): name for party, name in found.items()}
-
-
-def _who(side: DealSide | None) -> str:
-    return "" if side is None else side.value
 
 
 def place_of(process: Process) -> str:

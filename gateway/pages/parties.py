@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from engine.catalogue.codes.party_natures import PARTY_NATURES
 from engine.catalogue.codes.regions import REGIONS
 from engine.catalogue.parties.party import HolderKind, PartyKind
+from engine.catalogue.parties.ties import Power
 from engine.rules.conflicts import RelationKind
 from engine.rules.real_name import RealNameAct
 from engine.values import PartyId
@@ -241,6 +242,7 @@ async def _relation(call: Call, form: Form) -> Any:
 async def _agent(call: Call, form: Form) -> Any:
     wish = api.AgentWish(
         login=_text(form, "login"), subject=_text(form, "subject"), document=_text(form, "document"),
+        powers=[power for power in Power if form.get(f"power_{power.value}") == "1"] or [Power.TRADE],
         ended=form.get("ended") == "1",
     )  # fmt: skip
     return await api.name_agent(call, wish)

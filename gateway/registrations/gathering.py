@@ -31,7 +31,7 @@ from settlement.contracts.facts import (
     RoyaltyBase,
     Side,
 )
-from settlement.contracts.kinds import LICENCE, LICENCE_MODES, TRANSFER, five_kind, kind_of_deal
+from settlement.contracts.kinds import DEVELOPMENT, LICENCE, LICENCE_MODES, TRANSFER, five_kind, kind_of_deal
 from settlement.contracts.store import Contracts, contract_id_of
 from settlement.deals.deal import Deal, Way
 from settlement.deals.payment import EntryRoyalty, Instalments, Lump, PaymentTerms, Trigger, lines_of
@@ -47,7 +47,8 @@ _NAME: Final = "SELECT display_name FROM account WHERE id = $1"
 """Name of a login that the register of parties does not know."""
 _WAYS: Final = {Way.AUCTION: "AUCTION", Way.LISTING: "LISTING", Way.NOTICE: "AGREEMENT"}
 _TRIGGERS: Final = {Trigger.SIGNING: "合同签订", Trigger.DELIVERY: "技术交付", Trigger.REPORT: "提成报告"}
-_NAMES: Final = {"ZR": ("转让", "作价", "入股"), "XK": ("许可",)}
+_NAMES: Final = {TRANSFER: ("转让", "作价", "入股"), LICENCE: ("许可",), DEVELOPMENT: ("开发", "研发", "研制")}
+_WORDS: Final = {TRANSFER: "转让", LICENCE: "许可", DEVELOPMENT: "开发"}
 _STATE: Final = (HolderKind.PUBLIC_INSTITUTION, HolderKind.STATE_ENTERPRISE)
 
 
@@ -171,8 +172,7 @@ def payment_facts(terms: PaymentTerms, price_fen: int) -> Payment:
 def project_name(title: str, kind: str) -> str:
     """Return the project's name: the title, and the kind where the title does not say it, so that name and content agree (ground 5)."""
     own = five_kind(kind)
-    word = {TRANSFER: "转让", LICENCE: "许可"}[own]
-    return title if any(name in title for name in _NAMES[own]) else f"{title}（技术{word}）"
+    return title if any(name in title for name in _NAMES[own]) else f"{title}（技术{_WORDS[own]}）"
 
 
 def _royalty(terms: RoyaltyTerms) -> Royalty:

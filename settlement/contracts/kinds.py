@@ -46,9 +46,12 @@ def kind_of_deal(mode: str, rights: Sequence[RightFact]) -> str:
     (L-TECH art. 23); its licence follows the rules of know-how until it is published, of patents afterwards (art. 29).
 
     Args:
-        mode: What the buyer gets: TRANSFER, EQUITY, EXCLUSIVE, SOLE, PLAIN, OPEN.
+        mode: What the buyer gets: TRANSFER, EQUITY, EXCLUSIVE, SOLE, PLAIN, OPEN; DEVELOPMENT: what a procurement asked for, which is
+            commissioned development (委托开发, 民法典 art. 851).
         rights: What the contract is about, the main one first.
     """
+    if mode == "DEVELOPMENT":
+        return "KF2"
     main = rights[0] if rights else RightFact(kind="KNOW_HOW")
     if mode in LICENCE_MODES:
         return _LICENCE_OF.get(main.kind, "XK2")

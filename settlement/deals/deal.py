@@ -47,6 +47,11 @@ class Source(Struct, frozen=True, kw_only=True):
     event_digest: str
     """Hexadecimal digest of that event in its stream's chain."""
 
+    @property
+    def subject(self) -> str:
+        """Id of the lot, listing or notice."""
+        return self.stream.partition("/")[2]
+
 
 class Deal(Struct, frozen=True, kw_only=True):
     """What was struck. Amounts in fen, instants in microseconds; 0 and empty mean: the source does not say."""

@@ -26,7 +26,19 @@ from settlement.deals.money import KINDS
 from settlement.deals.phases import Phase
 from settlement.deals.process import Process
 from settlement.deals.rules_data import deal_rules
-from settlement.deals.store import MARKET, QUERIES, Asked, Changed, DealShelf, HistoryLine, Outcome, Payee, process_of
+from settlement.deals.store import (
+    MARKET,
+    QUERIES,
+    Asked,
+    Changed,
+    DealShelf,
+    HistoryLine,
+    Outcome,
+    Payee,
+    People,
+    nobody,
+    process_of,
+)
 from settlement.deals.striking import Conditions
 from settlement.deposits.deposits import DRAWS, Deposits, no_account
 from settlement.deposits.events import DepositState
@@ -69,6 +81,7 @@ class Deals:
         virtual_prefix: str,
         fees: FeeTerms,
         verified_account: Callable[[str], Awaitable[Payee | None]] = no_account,
+        people: People = nobody,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         """Make the service.
@@ -81,6 +94,7 @@ class Deals:
             virtual_prefix: Digits of the range of sub-account numbers.
             fees: Commission terms of new deals.
             verified_account: The verified bank account of a party, None if it has none.
+            people: Who works at the market's and the registrar's desks.
             now_us: The market's clock.
         """
         self.pool = pool
@@ -90,7 +104,7 @@ class Deals:
         self._prefix = virtual_prefix
         self._fees = fees
         self._verified_account = verified_account
-        self._shelf = DealShelf(pool, payouts, calendar)
+        self._shelf = DealShelf(pool, payouts, calendar, people)
         payouts.subscribe(self._payout_ended)
         deposits.subscribe(self._deposit_changed)
 
@@ -264,6 +278,13 @@ class Deals:
     async def of_party(self, party_id: str, after: tuple[int, str] = (NEVER_US, ""), limit: int = 50) -> list[Process]:
         """Return a page of a party's deals, newest first; `after` is (struck_at_us, id) of the last one before."""
         rows = await self.pool.fetch(QUERIES["of_party"], party_id, *after, max(1, min(limit, PAGE_MAX)))
+        return [process_of(row) for row in rows]
+
+    async def of_party_on(
+        self, party_id: str, subject: str, after: tuple[int, str] = (NEVER_US, ""), limit: int = 50
+    ) -> list[Process]:
+        """Return a page of a party's deals on one lot (or group of lots), listing or notice, newest first."""
+        rows = await self.pool.fetch(QUERIES["of_party_on"], party_id, *after, max(1, min(limit, PAGE_MAX)), subject)
         return [process_of(row) for row in rows]
 
     async def newest(self, phase: str = "", after: tuple[int, str] = (NEVER_US, ""), limit: int = 50) -> list[Process]:

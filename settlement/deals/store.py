@@ -6,7 +6,7 @@ it is refused. Refusals are values; nothing was changed then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from engine.calendar import Calendar
 from engine.canonical import canonical_bytes
-from engine.catalogue.search.notices import tell
+from engine.catalogue.search.notices import NewNotice, tell
 from engine.journal.queries import load_queries
 from settlement.deals import acts as a
 from settlement.deals import events as e
@@ -27,7 +27,7 @@ from settlement.deals.clocks import wake_at
 from settlement.deals.events import decode_event, encode_event
 from settlement.deals.evolving import evolve
 from settlement.deals.money import PayOut, entry_of, pay_outs_of
-from settlement.deals.notices import notices_of
+from settlement.deals.notices import Desk, notices_of
 from settlement.deals.phases import Phase
 from settlement.deals.process import Process
 from settlement.deals.signing import payment_of
@@ -95,11 +95,22 @@ class Asked(Struct, frozen=True, kw_only=True):
     document: Document | None = None
 
 
+People = Callable[[Connection, Desk], Awaitable[Sequence[str]]]
+"""Whose inboxes are a desk's: ids of those who work there now."""
+PEOPLE_MAX: Final = 200
+
+
+async def nobody(_: Connection, __: Desk) -> Sequence[str]:
+    """Return that nobody works at any desk: a market without people of its own."""
+    return ()
+
+
 class DealShelf:
     """The rows and histories of deals."""
 
-    def __init__(self, pool: asyncpg.Pool, payouts: Payouts, calendar: Callable[[], Calendar]) -> None:
+    def __init__(self, pool: asyncpg.Pool, payouts: Payouts, calendar: Callable[[], Calendar], people: People) -> None:
         self.pool = pool
+        self._people = people
         self.payouts = payouts
         self._calendar = calendar
 
@@ -152,8 +163,20 @@ class DealShelf:
         )
         await self._keep(connection, before, process, writing.digest, asked)
         happened = tuple(writing.events)
-        await tell(connection, notices_of(before, process, happened), asked.at_us)
+        await tell(connection, await self._each(connection, notices_of(before, process, happened)), asked.at_us)
         return Changed(process, happened)
+
+    async def _each(self, connection: Connection, notices: list[NewNotice]) -> list[NewNotice]:
+        """Return the notices with everybody who works at a desk in the place of the desk."""
+        found: list[NewNotice] = []
+        for one in notices:
+            try:
+                people = await self._people(connection, Desk(one.party))
+            except ValueError:  # a party
+                found.append(one)
+                continue
+            found += [msgspec.structs.replace(one, party=person) for person in people[:PEOPLE_MAX]]
+        return found
 
     async def _keep(
         self, connection: Connection, before: Process | None, process: Process, digest: bytes, asked: Asked

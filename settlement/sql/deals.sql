@@ -35,6 +35,12 @@ SELECT EXISTS (SELECT FROM deposit WHERE virtual_account = $1) OR EXISTS (SELECT
 -- A party's deals, newest first, after a place.
 SELECT body FROM deal WHERE parties @> ARRAY[$1] AND (struck_at_us, id) < ($2, $3) ORDER BY struck_at_us DESC, id DESC LIMIT $4;
 
+-- name: of_party_on
+-- A party's deals on one lot, listing or notice, or a group of lots ($5), newest first, after a place.
+SELECT body FROM deal WHERE parties @> ARRAY[$1] AND (struck_at_us, id) < ($2, $3)
+    AND (split_part(stream, '/', 2) = $5 OR starts_with(split_part(stream, '/', 2), $5 || '.'))
+ORDER BY struck_at_us DESC, id DESC LIMIT $4;
+
 -- name: newest
 SELECT body FROM deal WHERE ($1 = '' OR phase = $1) AND (struck_at_us, id) < ($2, $3) ORDER BY struck_at_us DESC, id DESC LIMIT $4;
 

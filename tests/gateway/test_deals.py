@@ -16,11 +16,13 @@ import openpyxl
 import pytest
 
 from engine.values import InstantUs
+from gateway.accounts.desks import people_of
 from gateway.accounts.model import Role
 from gateway.services import Services
 from settlement.bank.news import Kind, News, Source
 from settlement.deals.deal import Deal
 from settlement.deals.fees import fee_terms
+from settlement.deals.notices import Desk
 from settlement.deals.phases import Phase
 from settlement.deals.process import Process
 from tests.gateway.conftest import Person, Town
@@ -161,6 +163,26 @@ async def test_a_refusal_is_asked_twice_and_an_operator_counts_the_shortfall(tab
     assert await table.act(table.operator, "resale", second_price="250,000", costs="1,000") == 303
     process = await table.deal()
     assert (process.phase, process.shortfall_fen, process.still_due_fen) == (Phase.DEFAULTED, 51_000_00, 51_000_00)
+
+
+async def test_operators_find_in_their_inbox_what_waits_for_them(table: Table, town: Town) -> None:
+    """A refusal makes a second sale the operators' turn: each of them is told once, in words, and nobody else's staff is."""
+    second, supervisor = await town.person(Role.OPERATOR), await town.person(Role.SUPERVISOR)
+    await table.struck()
+    await table.until(lambda one: one.phase is Phase.SIGNING)
+    assert await table.act(table.buyer, "refuse", reason="资金未到位", sure="1") == 303
+    await table.until(lambda one: one.phase is Phase.RESELLING)
+    for operator in (table.operator, second):
+        status, text = await html(operator, "/me/notices")
+        assert status == 200 and text.count("再次出让并登记结果") == 1 and table.id in text
+        _, answer = await operator.get("/api/v1/me/notices")
+        assert [one["about"] for one in answer["notices"]] == ["deal.desk.reselling"]
+        assert (await html(operator, f"/deals/{table.id}"))[0] == 200
+    assert (await supervisor.get("/api/v1/me/notices"))[1]["notices"] == []
+    await table.market.pool.execute("UPDATE account SET disabled_at_us = 1 WHERE id = $1", second.account.id)  # type: ignore[union-attr]
+    assert table.operator.account is not None
+    async with table.market.pool.acquire() as connection:
+        assert await people_of(connection, Desk.OPERATORS) == [table.operator.account.party]
 
 
 async def test_how_a_royalty_is_paid_is_said_by_the_seller(table: Table) -> None:

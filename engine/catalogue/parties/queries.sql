@@ -69,9 +69,9 @@ UPDATE party_relation SET ended_at_us = $4 WHERE party = $1 AND other = $2 AND k
 SELECT * FROM party_relation WHERE party = $1 AND ended_at_us IS NULL ORDER BY kind, other LIMIT $2;
 
 -- name: authorise_agent
-INSERT INTO party_agency AS a (agent, subject, principal, document, asked_at_us) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (agent, subject) DO UPDATE SET principal = $3, document = $4, asked_at_us = $5, confirmed_by = NULL, confirmed_at_us = NULL,
-    ended_at_us = NULL
+INSERT INTO party_agency AS a (agent, subject, principal, document, asked_at_us, powers) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (agent, subject) DO UPDATE SET principal = $3, document = $4, asked_at_us = $5, powers = $6, confirmed_by = NULL,
+    confirmed_at_us = NULL, ended_at_us = NULL
 WHERE a.ended_at_us IS NOT NULL OR a.principal = $3
 RETURNING agent;
 
@@ -81,6 +81,9 @@ WHERE agent = $1 AND subject = $2 AND confirmed_at_us IS NULL AND ended_at_us IS
 
 -- name: end_agent
 UPDATE party_agency SET ended_at_us = $4 WHERE agent = $1 AND subject = $2 AND principal = $3 AND ended_at_us IS NULL RETURNING principal;
+
+-- name: agency
+SELECT * FROM party_agency WHERE agent = $1 AND subject = $2;
 
 -- name: agents_of
 SELECT * FROM party_agency WHERE principal = $1 ORDER BY asked_at_us DESC LIMIT $2;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
@@ -18,6 +19,17 @@ DAY_US: Final = 86_400_000_000
 INVITATION_DAYS: Final = 7
 INVITATIONS_MAX: Final = 50
 TIES_MAX: Final = 200
+
+
+class Power(StrEnum):
+    """What an agent may do for his principal on one subject (民法典 art. 165)."""
+
+    TRADE = "trade"
+    """Apply and bid."""
+    SIGN = "sign"
+    """Sign or refuse the contract of a deal."""
+    PERFORM = "perform"
+    """Payment terms, hand-over, acceptance, dispute, reports of a deal."""
 
 
 class Invitation(Struct, frozen=True):
@@ -46,6 +58,7 @@ class Agency(Struct, frozen=True, kw_only=True):
     asked_at_us: int
     confirmed_at_us: int | None
     ended_at_us: int | None
+    powers: list[Power]
 
 
 class Client(Struct, frozen=True, kw_only=True):
@@ -125,15 +138,18 @@ class Ties:
         """Return the relations of a party as the rule of conflicts takes them."""
         return tuple(Relation(one.other, one.kind) for one in await self.declared(party_id))
 
-    async def authorise(self, principal: PartyId, agent: PartyId, subject: str, document: str, actor: str) -> None:
-        """Name an agent for one listing or lot; an operator confirms him before the session starts.
+    async def authorise(
+        self, principal: PartyId, agent: PartyId, subject: str, document: str, powers: Sequence[Power], actor: str
+    ) -> None:
+        """Name an agent for one listing, lot or notice; an operator confirms him, for bidding before the session starts.
 
         Raises:
             DoesNotHold: he acts for another party there: nobody acts for two.
         """
-        async with self._parties.acting(principal, actor, "agent.named", f"{agent} {subject}") as connection:
+        note = f"{agent} {subject} {','.join(sorted(powers))}"
+        async with self._parties.acting(principal, actor, "agent.named", note) as connection:
             named = await connection.fetchval(
-                QUERIES["authorise_agent"], agent, subject, principal, document, self._parties.now_us()
+                QUERIES["authorise_agent"], agent, subject, principal, document, self._parties.now_us(), sorted(powers)
             )
             if named is None:
                 raise DoesNotHold
@@ -158,6 +174,11 @@ class Ties:
         """Take an authorisation back; what the agent did stands."""
         async with self._parties.acting(principal, actor, "agent.ended", f"{agent} {subject}") as connection:
             await connection.execute(QUERIES["end_agent"], agent, subject, principal, self._parties.now_us())
+
+    async def agency(self, agent: PartyId, subject: str) -> Agency | None:
+        """Return an agent's authorisation on a subject, as it stands; None if there never was one."""
+        row = await self._pool.fetchrow(QUERIES["agency"], agent, subject)
+        return None if row is None else _agency(row)
 
     async def agents_of(self, principal: PartyId) -> list[Agency]:
         """Return a party's agents, newest first."""
@@ -192,4 +213,5 @@ def _digest(secret: str) -> bytes:
 
 
 def _agency(row: asyncpg.Record) -> Agency:
-    return Agency(**{name: row[name] for name in Agency.__struct_fields__})
+    plain = {name: row[name] for name in Agency.__struct_fields__}
+    return Agency(**{**plain, "powers": [Power(one) for one in row["powers"]]})

@@ -35,7 +35,7 @@ INSERT INTO web_session (digest, account, csrf, created_at_us, expires_at_us, se
 UPDATE web_session s SET seen_at_us = $2 FROM account a
 WHERE s.digest = $1 AND s.expires_at_us > $2 AND a.id = s.account AND a.disabled_at_us IS NULL
 RETURNING a.*, s.csrf, s.expires_at_us,
-    ARRAY(SELECT g.subject || ' ' || g.principal FROM party_agency g
+    ARRAY(SELECT g.subject || ' ' || g.principal || ' ' || array_to_string(g.powers, ',') FROM party_agency g
           WHERE g.agent = a.id AND g.confirmed_at_us IS NOT NULL AND g.ended_at_us IS NULL) AS acts_for;
 
 -- name: delete_session
@@ -58,7 +58,7 @@ SELECT * FROM api_token WHERE account = $1 AND revoked_at_us IS NULL ORDER BY cr
 UPDATE api_token t SET used_at_us = $2 FROM account a
 WHERE t.id = $1 AND t.expires_at_us > $2 AND t.revoked_at_us IS NULL AND a.id = t.account AND a.disabled_at_us IS NULL
 RETURNING a.*, t.secret_digest, t.scopes, t.expires_at_us,
-    ARRAY(SELECT g.subject || ' ' || g.principal FROM party_agency g
+    ARRAY(SELECT g.subject || ' ' || g.principal || ' ' || array_to_string(g.powers, ',') FROM party_agency g
           WHERE g.agent = a.id AND g.confirmed_at_us IS NOT NULL AND g.ended_at_us IS NULL) AS acts_for;
 
 -- name: revoke_token
@@ -145,3 +145,6 @@ SELECT party, key, made_at_us FROM officer_key WHERE party = ANY($1::text[]) AND
 SELECT DISTINCT ON (k.party) k.party, a.login, a.display_name
 FROM officer_key k JOIN account a ON a.id = k.made_by
 WHERE k.retired_at_us IS NULL AND k.party LIKE 'p%' AND a.role NOT IN ('bidder', 'seller') ORDER BY k.party LIMIT $1;
+
+-- name: of_role
+SELECT party FROM account WHERE role = $1 AND disabled_at_us IS NULL ORDER BY id LIMIT 200;

@@ -8,13 +8,13 @@ import msgspec
 from msgspec import Struct
 from pydantic import Field, StringConstraints
 
+from gateway.agencies import settled_deals_of
 from gateway.deals import acting, showing
 from gateway.deposits.acting import masked
 from gateway.http.api.calls import Call
 from gateway.http.api.wishes import Instant, Query, Wish
 from gateway.pages.deals import place_of, read_place
 from settlement.deals.events import encode_event
-from settlement.deals.process import Process
 from settlement.ledger.book import FOR_EVER_US, PAGE_MAX, as_rows
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z_0-9]{1,30}$")]
@@ -58,6 +58,8 @@ class DealView(Struct, frozen=True, kw_only=True):
     since_us: int
     acts: list[str]
     """What the caller can do now."""
+    acts_for: str
+    """Party for which the caller acts as a confirmed agent; empty: for himself."""
     virtual_account: str
     """Sub-account that the price is paid to."""
     received: str
@@ -173,21 +175,21 @@ class DealActWish(Wish):
 
 async def own(call: Call, query: DealsQuery) -> DealsView:
     """One's own deals, on whichever side."""
-    party = call.caller.party_id
-    found = await call.services.settling.deals.of_party(party, read_place(query.after), query.limit + 1)
-    more = place_of(found[query.limit - 1]) if len(found) > query.limit else None
-    return DealsView([_view(call, one) for one in found[: query.limit]], more)
+    found = await settled_deals_of(call.services, call.caller, read_place(query.after), query.limit + 1)
+    more = place_of(found[query.limit - 1][0]) if len(found) > query.limit else None
+    shown = [await acting.reach(call.services, call.caller, process.id) for process, _, _ in found[: query.limit]]
+    return DealsView([_view(call, one) for one in shown], more)
 
 
 async def one(call: Call) -> DealView:
     """One deal of one's own, or for staff any; somebody else's is not there."""
-    process, _ = await acting.find(call.services, call.caller, call.path["deal"])
-    return _view(call, process)
+    return _view(call, await acting.reach(call.services, call.caller, call.path["deal"]))
 
 
 async def events(call: Call, query: DealEventsQuery) -> DealEventsView:
     """What happened to it, with the digests of the chain."""
-    process, side = await acting.find(call.services, call.caller, call.path["deal"])
+    standing = await acting.reach(call.services, call.caller, call.path["deal"])
+    process, side = standing.process, standing.side
     history = await call.services.settling.deals.history(process.id, query.after, query.limit + 1)
     shown = history[: query.limit]
     found = []
@@ -207,7 +209,7 @@ async def events(call: Call, query: DealEventsQuery) -> DealEventsView:
 async def act(call: Call, wish: DealActWish) -> DealView:
     """Do what one's side, or an operator, can do now."""
     done = await acting.act(call.services, call.caller, call.origin.network, call.path["deal"], wish.act, wish.fields)
-    return _view(call, done)
+    return _view(call, await acting.reach(call.services, call.caller, done.id))
 
 
 async def queue(call: Call, query: DealQueueQuery) -> DealsView:
@@ -216,7 +218,7 @@ async def queue(call: Call, query: DealQueueQuery) -> DealsView:
     found = await call.services.settling.deals.queue(query.queue, place, query.limit + 1)
     shown = found[: query.limit]
     more = f"{shown[-1].deadline_us}~{shown[-1].id}" if len(found) > query.limit else None
-    return DealsView([_view(call, one) for one in shown], more)
+    return DealsView([_view(call, acting.Standing(process=one, side=None, party="")) for one in shown], more)
 
 
 async def statement(call: Call, query: StatementQuery) -> LedgerLinesView:
@@ -242,10 +244,8 @@ async def trial_balance(call: Call, query: TrialBalanceQuery) -> TrialBalanceVie
     return TrialBalanceView(accounts, str(sum(one.balance_fen for one in totals)))
 
 
-def _view(call: Call, process: Process) -> DealView:
-    deal = process.deal
-    side = None if call.caller.account is None else deal.side_of(call.caller.party_id)
-    role = call.caller.role
+def _view(call: Call, standing: acting.Standing) -> DealView:
+    process, deal, side, role = standing.process, standing.process.deal, standing.side, call.caller.role
     who = side.value if side is not None else "" if role is None else role.value
     return DealView(
         id=deal.id, way=deal.way.value, struck_by=deal.struck_by, stream=deal.source.stream,
@@ -253,7 +253,8 @@ def _view(call: Call, process: Process) -> DealView:
         title_zh=deal.title_zh, title_en=deal.title_en, achievement=deal.achievement_id, mode=deal.mode,
         payment=deal.payment, price=str(deal.price_fen), phase=process.phase.value,
         owner="" if process.wait is None else process.wait.owner.value, deadline_us=process.deadline_us,
-        since_us=process.since_us, acts=showing.acts_now(process, who), virtual_account=process.virtual_account,
+        since_us=process.since_us, acts=[one for one in showing.acts_now(process, who) if standing.may(one)],
+        acts_for="" if standing.powers is None else standing.party, virtual_account=process.virtual_account,
         received=str(process.received_fen), outstanding=str(process.open_fen), escrow=str(process.escrow_fen),
         seller_fee=str(process.seller_fee_fen), buyer_fee=str(process.buyer_fee_fen), contract_ref=process.contract_ref,
         contract_digest=process.contract_digest, signed=[one.side.value for one in process.signatures],

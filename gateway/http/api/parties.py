@@ -16,7 +16,7 @@ from engine.catalogue.parties.party import (
     problems,
 )
 from engine.catalogue.parties.store import AlreadyRegistered, DoesNotHold, Stale
-from engine.catalogue.parties.ties import Agency, DeclaredRelation
+from engine.catalogue.parties.ties import Agency, DeclaredRelation, Power
 from engine.rules.auction.state import Phase
 from engine.rules.conflicts import RelationKind
 from engine.rules.real_name import RealName, RealNameAct
@@ -92,11 +92,12 @@ class RelationWish(Wish):
 
 
 class AgentWish(Wish):
-    """Name (or, `ended`, dismiss) an agent for one listing or lot."""
+    """Name (or, `ended`, dismiss) an agent for one listing, lot or notice, with what he may do."""
 
     login: Annotated[str, StringConstraints(max_length=60)]
     subject: Annotated[str, StringConstraints(pattern=SUBJECT_PATTERN)]
     document: ShortText = ""
+    powers: Annotated[list[Power], Field(min_length=1, max_length=3)] = [Power.TRADE]
     ended: bool = False
 
 
@@ -318,7 +319,10 @@ async def name_agent(call: Call, wish: AgentWish) -> OwnPartyView:
             await services.ties.end_agency(caller.party_id, agent.id, wish.subject, caller.login_id)
             await services.accounts.prove_anew(agent.id)
         else:
-            await services.ties.authorise(caller.party_id, agent.id, wish.subject, wish.document, caller.login_id)
+            await services.ties.authorise(
+                caller.party_id, agent.id, wish.subject, wish.document, wish.powers, caller.login_id
+            )
+            await services.accounts.prove_anew(agent.id)
     except DoesNotHold:
         raise Refused(Code.CONFLICT) from None
     return await own(call)
@@ -376,8 +380,10 @@ def _bidding_began(services: Services, subject: str) -> bool:
 
 
 async def confirm_agent(call: Call, wish: ConfirmAgentWish) -> DoneView:
-    """Confirm an agent; from then on he acts for his principal there. Not once bidding has begun (竞价开始前)."""
-    if _bidding_began(call.services, wish.subject):
+    """Confirm an agent; from then on he acts for his principal there. For bidding not once it has begun (竞价开始前)."""
+    agency = await call.services.ties.agency(PartyId(wish.agent), wish.subject)
+    trades = agency is not None and Power.TRADE in agency.powers
+    if trades and _bidding_began(call.services, wish.subject):
         raise Refused(Code.WRONG_STATE, state="begun")
     try:
         await call.services.ties.confirm(PartyId(wish.agent), wish.subject, call.caller.login_id)

@@ -13,7 +13,7 @@ from settlement.deals.answers import Refused
 from settlement.deals.clocks import deadline_for, remind_at, wake_at
 from settlement.deals.diagram import mermaid
 from settlement.deals.evolving import TRANSITIONS
-from settlement.deals.notices import notices_of, owners_of
+from settlement.deals.notices import Desk, notices_of, owners_of
 from settlement.deals.payment import Line, LineKind, Trigger
 from settlement.deals.phases import FINAL, WAITS, Owner, Phase, Reminder
 from settlement.deals.process import Process
@@ -51,7 +51,8 @@ def test_owner_deadline_reminder_and_exits(phase: Phase) -> None:
     if wait.owner in PARTIES:
         assert wait.reminder is Reminder.INBOX and owners_of(process), "somebody is told"
     else:
-        assert wait.reminder is Reminder.QUEUE and not owners_of(process)
+        assert wait.reminder is Reminder.QUEUE
+        assert owners_of(process) == (() if wait.owner is Owner.MARKET else (Desk.OPERATORS,))
     assert (wait.owner is Owner.MARKET) <= (phase in WORKING or phase in (Phase.RELEASING, Phase.REFUNDING)), (
         "a machine works"
     )
@@ -74,10 +75,36 @@ def test_whoever_has_to_act_is_told_when_it_becomes_his_turn_and_again(phase: Ph
     before, after = in_phase(Phase.CONFIRMING), in_phase(phase)
     turn = {one.party for one in notices_of(before, after, ())} if phase is not Phase.CONFIRMING else set()
     again = {one.party for one in notices_of(after, after, (e.Reminded(),))}
-    if WAITS[phase].owner in PARTIES:
-        assert turn == again == set(owners_of(after))
-    told = {one.party for one in notices_of(after, after, (e.Escalated(deadline_us=1),))}
-    assert told == {after.deal.seller_id, *after.deal.buyers}, "both sides learn that it is overdue"
+    assert again == (set(owners_of(after)) or {Desk.OPERATORS}), "nobody's reminder is nobody's"
+    if WAITS[phase].owner is not Owner.MARKET:
+        assert turn == set(owners_of(after)) - {Desk.REGISTRARS}
+    overdue = notices_of(after, after, (e.Escalated(deadline_us=1),))
+    desks = {Desk.OPERATORS} | ({Desk.REGISTRARS} if WAITS[phase].owner is Owner.REGISTRAR else set())
+    told = {one.party for one in overdue}
+    assert told == {after.deal.seller_id, *after.deal.buyers, *desks}, (
+        "both sides learn that it is overdue, and who decides"
+    )
+
+
+@pytest.mark.parametrize("phase", sorted(WAITS))
+def test_each_further_period_is_told_again_and_the_same_one_never_twice(phase: Phase) -> None:
+    """The inbox keeps one notice for each `once`: it names the deal's event and which escalation it was."""
+    after = in_phase(phase)
+    once = [
+        one.once
+        for number in (1, 2, 3)
+        for one in notices_of(after, replace(after, seq=5 + number, escalations=number), (e.Escalated(deadline_us=1),))
+        if one.party == Desk.OPERATORS
+    ]
+    assert len(set(once)) == len(once) == 3
+
+
+def test_where_a_registers_proof_is_checked_it_is_the_operators_turn() -> None:
+    before = in_phase(Phase.DELIVERING)
+    after = replace(before, deal=a_deal(mode="TRANSFER"), phase=Phase.ACCEPTING)
+    assert [(one.party, one.about) for one in notices_of(before, after, ())] == [
+        (Desk.OPERATORS, "deal.desk.accepting")
+    ]
 
 
 def test_every_phase_can_be_reached_and_the_end_is_the_end() -> None:
