@@ -31,6 +31,8 @@ from engine.values import InstantUs
 BEAT_S: Final = 0.5
 LOOK_S: Final = 2.0
 """How often streams are measured."""
+LOOK_ROUND_S: Final = 0.1
+"""How often it is asked whether anybody can reach the market."""
 BLOCK_MS: Final = 100
 """How long one read waits; a shard that was just taken over is read after this at most."""
 ENTRIES_A_READ: Final = 100
@@ -155,6 +157,9 @@ class Intake:
         self._answers: dict[str, list[m.Answer]] = {}
         self._messages: deque[tuple[str, RedisCommand]] = deque()
         self._sending = False
+        self._held = False
+        self._reached_us: InstantUs | None = None
+        """When somebody could reach the market last."""
         self._gateways: dict[str, float] = {}
         self._redis_ahead_s: dict[Address, float] = {}
         """Redis' wall clock ahead of this loop's clock."""
@@ -274,21 +279,21 @@ class Intake:
 
     async def _watch_reach(self, engine: DecidingEngine) -> None:
         """Hold the market while nobody can reach it, and give the time back afterwards."""
-        loop, reached_us, held = asyncio.get_running_loop(), engine.now_us(), False
+        loop = asyncio.get_running_loop()
         while True:
             session, now_s = self._session, loop.time()
             reached = session is not None and now_s - session.heard_s < GATEWAY_S and self.gateways > 0
-            if reached and held:
-                log.warning("reached_again", extra={"from_us": reached_us})
-                engine.resume(reached_us)
-                held = False
-            if reached:
-                reached_us = engine.now_us()
-            elif not held and engine.now_us() - reached_us > self._unreachable_us:
+            if self._reached_us is None or (reached and not self._held):
+                self._reached_us = engine.now_us()
+            elif reached:
+                log.warning("reached_again", extra={"from_us": self._reached_us})
+                self._held = False
+                engine.resume(self._reached_us)
+            elif not self._held and engine.now_us() - self._reached_us > self._unreachable_us:
                 log.error("unreachable", extra={"connected": session is not None, "gateways": self.gateways})
+                self._held = True
                 engine.hold()
-                held = True
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(LOOK_ROUND_S)
 
     async def flush(self, within_s: float) -> None:
         """Wait until what was answered is on its way, `within_s` at most: the last thing before the end."""
@@ -453,11 +458,10 @@ class Intake:
             for owned, length in zip(shards, lengths, strict=True):
                 if length:
                     owned.found = False
-                tag = m.shard_tag(owned.shard)
-                node = session.node_of(tag)
-                if node not in self._redis_ahead_s or owned is shards[0]:
-                    (seconds, micros) = (await session.call([(tag, ("TIME",))]))[0]
-                    self._redis_ahead_s[node] = int(seconds) + int(micros) / 1e6 - loop.time()
+            one_of_node = {session.node_of(m.shard_tag(owned.shard)): owned.shard for owned in shards}
+            times = await session.call([(m.shard_tag(shard), ("TIME",)) for shard in one_of_node.values()])
+            for node, (seconds, micros) in zip(one_of_node, times, strict=True):
+                self._redis_ahead_s[node] = int(seconds) + int(micros) / 1e6 - loop.time()
             now_s = loop.time()
             self._gateways = {name: heard_s for name, heard_s in self._gateways.items() if now_s - heard_s < STALE_S}
             await asyncio.sleep(LOOK_S)
