@@ -53,7 +53,8 @@ class Bidder:
     def __init__(self, party: PartyId, token: str, gateways: list[Running], chance: random.Random) -> None:
         self.party = party
         self.answers: dict[str, Frame] = {}
-        self.lines = 0
+        self.again: list[str] = []
+        """Codes of answers that were not final."""
         self._token = token
         self._gateways = gateways
         self._chance = chance
@@ -65,7 +66,6 @@ class Bidder:
             port = self._chance.choice(self._gateways).said.get("live", 0)
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
                 async with asyncio.timeout(3), self._line(port) as line:
-                    self.lines += 1
                     await self._bid(line, stop)
             await asyncio.sleep(0.02)
 
@@ -88,6 +88,7 @@ class Bidder:
                     self.answers[frame["id"]] = frame
                     self._open = None
                 else:
+                    self.again.append(frame["code"])
                     await asyncio.sleep(0.02)
             elif frame["t"] not in ("welcome", "snapshot", "change", "resumed", "outcome"):
                 continue
@@ -134,14 +135,13 @@ async def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(
     redis: RedisServers, fresh_database: str, tmp_path: Path
 ) -> None:
     gateways = [Running("gateway", fresh_database, redis.url, tmp_path) for _ in range(2)]
-    engine = Running("engine", fresh_database, redis.url, tmp_path)
+    engines = [Running("engine", fresh_database, redis.url, tmp_path) for _ in range(2)]
     key = read_log_key(tmp_path / "log.key")
     stop, bidding = asyncio.Event(), list[asyncio.Task[None]]()
     pool = await asyncpg.create_pool(fresh_database, min_size=1, max_size=4)
     link = Link(read_url(redis.url), fresh_database, SteadyClock(), log_key=key)
     try:
-        await engine.start()
-        await asyncio.gather(*(gateway.start() for gateway in gateways))
+        await asyncio.gather(*(process.start() for process in (*engines, *gateways)))
         await link.start()
         await until(lambda: link.ready and not link.ownerless, 60)
         bidders = await make_bidders(pool, gateways, 4)
@@ -165,26 +165,35 @@ async def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(
         await go_on()
         await redis.empty()
         await go_on()
-        victim = gateways[1] if len(redis.servers) == 1 else engine  # each costs the start of a process
-        await victim.kill()
-        if victim is not engine:
+        if len(redis.servers) == 1:  # each variant costs the start of processes
+            await gateways[1].kill()
             await go_on()  # over the other one
-        await victim.start()
-        await go_on()
+            await gateways[1].start()
+            await go_on()
+            before = [len(bidder.again) for bidder in everybody]
+            assert await engines[0].stop() == 0
+            await go_on()
+            codes = {code for bidder, n in zip(everybody, before, strict=True) for code in bidder.again[n:]}
+            assert "busy" not in codes, "a hand-over in order refuses nobody"
+        else:
+            await engines[0].kill()
+            await go_on()  # the other one takes over
+            await engines[0].start()
+            await go_on()
         await redis.empty()
         await go_on()
         stop.set()
         async with asyncio.timeout(60):
             await asyncio.gather(*bidding)
         await the_log_holds_what_was_said(pool, key, everybody)
-        assert [await process.stop() for process in (*gateways, engine)] == [0, 0, 0]
+        assert [await process.stop() for process in (*gateways, *engines)] == [0, 0, 0, 0]
     finally:
         stop.set()
         for task in bidding:
             task.cancel()
         await asyncio.gather(*bidding, return_exceptions=True)
         await link.stop()
-        for process in (*gateways, engine):
+        for process in (*gateways, *engines):
             if process._process is not None and process.running.returncode is None:
                 await process.kill()
         await pool.close()
