@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: bench-cluster bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate simulate-money kill-rounds faults clean
+.PHONY: bench-cluster bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate oracles simulate-money kill-rounds faults clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,8 +57,11 @@ bench-pricing: setup  ## The targets T1 … T15 of pricing on real prices (about
 bench-cluster: setup  ## 10,000 watchers, 2,000 lots, 1,000,000 events, more processes; against plain limits (about twenty minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.scale $(ARGS)
 
-simulate:  ## The long simulation: 1,000,000 bids with crashes
-	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000
+simulate:  ## The long simulation: 1,000,000 bids, then 200,000 commands in all other formats, with crashes
+	@tools/setup.sh dev && $(PY) -m tests.simulation --bids 1000000 && $(PY) -m tests.simulation --formats 200000
+
+oracles:  ## Every clearing rule against its naive oracle: 100,000 random cases each
+	@tools/setup.sh dev && ORTOO_ORACLE_CASES=100000 $(PY) -m pytest -q -n 0 -rP tests/engine/rules/clearing/test_against_oracles.py
 
 simulate-money:  ## 1,000,000 random operations of ledger, deposits and deals with crashes (about a minute)
 	@tools/setup.sh dev && $(PY) -m tests.simulation.money --operations 1000000

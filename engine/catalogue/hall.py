@@ -20,6 +20,7 @@ from engine.journal.follower import Connection, Follower, Page
 from engine.journal.queries import load_queries
 from engine.journal.records import LOT_STREAM, lot_of
 from engine.rules.auction.state import LotState
+from engine.rules.visibility import public_end_us
 from engine.values import SHARDS, LotId, shard_of
 
 CATALOGUE_MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
@@ -150,7 +151,7 @@ def _row(state: LotState) -> tuple[object, ...]:
         subject.title_zh, subject.title_en, subject.summary_zh, subject.summary_en,
         subject.seller_name_zh, subject.seller_name_en,
     )  # fmt: skip
-    ends_at_us = state.ended_at_us or state.closes_at_us or state.free_ends_at_us or NO_END_US
+    ends_at_us = state.ended_at_us or public_end_us(state) or state.free_ends_at_us or NO_END_US
     return (
         state.lot_id, state.seq, state.phase.value, *texts, state.seller_id,
         subject.field, subject.region, subject.demonstration,

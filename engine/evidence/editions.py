@@ -23,10 +23,12 @@ from engine.journal.codec import encode_event
 from engine.journal.records import Record
 from engine.rules.auction import events as a
 from engine.rules.auction.formats import events as f
+from engine.rules.auction.formats.showing import has_secret_floor
+from engine.rules.auction.formats.terms import SessionTerms
 from engine.rules.listing import events as g
 from engine.rules.listing.public_history import public_event
 from engine.rules.publicity import events as n
-from engine.rules.visibility import history_row
+from engine.rules.visibility import history_row, tells_secret_floor
 from engine.values import PartyId
 
 
@@ -83,7 +85,9 @@ _INTENT_PARTS: Final[dict[type[Any], tuple[str, ...]]] = {
 _NAMES: Final = ("bidder_id", "winner_id", "buyer_id")
 
 
-def withheld(edition: Edition, viewer: PartyId, record: Record, event: Any) -> Withheld | None:
+def withheld(
+    edition: Edition, viewer: PartyId, record: Record, event: Any, play: SessionTerms | None = None
+) -> Withheld | None:
     """Return None if this reader gets the record whole, else what he gets of it.
 
     Args:
@@ -91,6 +95,7 @@ def withheld(edition: Edition, viewer: PartyId, record: Record, event: Any) -> W
         viewer: The party that reads; only editions of sellers and buyers depend on it.
         record: As stored.
         event: Its body, decoded.
+        play: What makes the session of a lot one of another format.
     """
     match edition:
         case Edition.SUPERVISOR:
@@ -100,7 +105,7 @@ def withheld(edition: Edition, viewer: PartyId, record: Record, event: Any) -> W
         case Edition.SELLER:
             return _for_seller(record, event)
         case Edition.BUYER:
-            return _for_buyer(viewer, record, event)
+            return _for_buyer(viewer, record, event, play)
 
 
 def _is_secret_from_operator(event: Any) -> bool:
@@ -117,7 +122,9 @@ def _for_seller(record: Record, event: Any) -> Withheld | None:
     return Withheld(_line(record, event))
 
 
-def _for_buyer(viewer: PartyId, record: Record, event: Any) -> Withheld | None:
+def _for_buyer(viewer: PartyId, record: Record, event: Any, play: SessionTerms | None) -> Withheld | None:
+    if isinstance(event, a.Event) and tells_secret_floor(event, play):
+        return Withheld(_line(record, event, play=play))
     if isinstance(event, (*_LOT_COURSE, *_LISTING_COURSE, *_NOTICE_COURSE)):
         return None
     if isinstance(event, n.AgreementStruck) and event.buyer.party_id == viewer:
@@ -137,7 +144,9 @@ def _parts(event: Any, names: tuple[str, ...]) -> Withheld:
     return Withheld({name: plain[name] for name in names})
 
 
-def _line(record: Record, event: Any, *, reserve: bool = True) -> dict[str, Any] | None:
+def _line(
+    record: Record, event: Any, *, reserve: bool = True, play: SessionTerms | None = None
+) -> dict[str, Any] | None:
     """Return what may be read of a record that stays closed: terms without their secrets, or the public line."""
     if isinstance(
         event, a.LotPublished | a.SessionPublished | g.ListingSubmitted | g.ListingResubmitted | g.ListingRevised
@@ -145,7 +154,7 @@ def _line(record: Record, event: Any, *, reserve: bool = True) -> dict[str, Any]
         return _terms_without_secrets(event, reserve=reserve)
     row: Struct | None = None
     if isinstance(event, a.Event):
-        row = history_row(record.stream_seq, record.at_us, event)
+        row = history_row(record.stream_seq, record.at_us, event, play)
     elif isinstance(event, g.ListingEvent):
         row = public_event(record.stream_seq, record.at_us, event)
     if row is None:
@@ -168,6 +177,8 @@ def _terms_without_secrets(event: Any, *, reserve: bool) -> dict[str, Any]:
     kept = plain["terms"].get("reserve")
     if kept is not None and not reserve and not kept["public"]:
         plain["terms"]["reserve"] = None
+    if not reserve and isinstance(event, a.SessionPublished) and has_secret_floor(event.play):
+        plain["terms"]["closing"]["closes_at_us"] = None  # where the clock ends, its price is known
     return plain
 
 

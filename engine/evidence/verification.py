@@ -15,6 +15,8 @@ from engine.journal.codec import decode_event, decode_state, encode_state
 from engine.journal.digests import chain_digest, content_of, first_digest
 from engine.journal.records import Record
 from engine.journal.streams import LISTINGS, LOTS, NOTICES, kind_of
+from engine.rules.auction.formats.checking import opening_problem
+from engine.rules.auction.state import LotState
 from engine.values import ALL_SHARDS, InstantUs
 
 ReadShard = Callable[[int, int], Awaitable[list[Record]]]
@@ -91,6 +93,8 @@ class Walk:
             return None
         try:
             event = decode_event(record.type, record.version, record.body)
+            if isinstance(stream.state, LotState) and (problem := opening_problem(stream.state, event)) is not None:
+                return problem
             stream.state = kind.evolve(stream.state, kind.subject(record.stream), event, record.at_us)
         except Exception as error:  # whatever a forged body makes the decoder or the rules say, it is this row's fault
             return f"the event cannot follow the state before it ({type(error).__name__})"

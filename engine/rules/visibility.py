@@ -7,11 +7,20 @@ operator and the seller who set it. Names: bidders are codes for everybody; oper
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.rules.auction import events as e
 from engine.rules.auction.formats import events as fe
-from engine.rules.auction.formats.showing import OwnPlay, PublicPlay, hides_end, own_play, public_play, shown_kind
-from engine.rules.auction.formats.terms import Ascending
+from engine.rules.auction.formats.showing import (
+    OwnPlay,
+    PublicPlay,
+    has_secret_floor,
+    hides_end,
+    own_play,
+    public_play,
+    shown_kind,
+)
+from engine.rules.auction.formats.terms import Ascending, SessionTerms
 from engine.rules.auction.increments import increment_at, minimum_bid
 from engine.rules.auction.state import LotState
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
@@ -102,7 +111,7 @@ def public_lot(state: LotState) -> PublicLot:
         reserve_met=state.reserve_met if shows_met and price is not None else None,
         opens_at_us=state.opens_at_us,
         free_ends_at_us=state.free_ends_at_us,
-        closes_at_us=None if hides_end(state) else state.closes_at_us,
+        closes_at_us=public_end_us(state),
         hard_end_us=state.hard_end_us,
         window_us=state.terms.closing.window_us(),
         extensions=state.extensions,
@@ -116,6 +125,19 @@ def public_lot(state: LotState) -> PublicLot:
         end_reason=state.end_reason,
         play=None if state.play is None else public_play(state),
     )
+
+
+def public_end_us(state: LotState) -> InstantUs | None:
+    """Return when bidding closes, as far as it is known and everybody may know it."""
+    return None if hides_end(state) else state.closes_at_us
+
+
+def tells_secret_floor(event: e.Event, play: SessionTerms | None) -> bool:
+    """Tell whether an event holds the end of a clock whose floor is secret."""
+    return play is not None and has_secret_floor(play) and isinstance(event, _TELL_THE_END)
+
+
+_TELL_THE_END = (e.LotOpened, e.LotResumed, e.OutageCompensated, e.ClosingShifted)
 
 
 def you(state: LotState, party_id: PartyId) -> You | None:
@@ -132,8 +154,16 @@ def you(state: LotState, party_id: PartyId) -> You | None:
     )
 
 
-def history_row(seq: int, at_us: InstantUs, event: e.Event) -> HistoryRow | None:
-    """Return the public line for an event; None for refusals and silent changes of a maximum."""
+def history_row(seq: int, at_us: InstantUs, event: e.Event, play: SessionTerms | None) -> HistoryRow | None:
+    """Return the public line for an event of a session; None for refusals and silent changes of a maximum.
+
+    `play`: what makes the session one of another format, None for open ascending bids.
+    """
+    row = _row(seq, at_us, event)
+    return replace(row, closes_at_us=None) if row is not None and tells_secret_floor(event, play) else row
+
+
+def _row(seq: int, at_us: InstantUs, event: e.Event) -> HistoryRow | None:
     match event:
         case e.BidAccepted():
             if not event.price_changed:
@@ -248,7 +278,7 @@ def _takes_open_bids(state: LotState) -> bool:
 
 
 def _remaining_us(state: LotState) -> DurationUs | None:
-    if state.halted_at_us is None:
+    if state.halted_at_us is None or hides_end(state):
         return None
     deadline_us = state.closes_at_us if state.closes_at_us is not None else state.free_ends_at_us
     return None if deadline_us is None else DurationUs(max(0, deadline_us - state.halted_at_us))

@@ -27,6 +27,8 @@ from engine.journal.codec import decode_event
 from engine.journal.digests import first_digest
 from engine.journal.records import Record
 from engine.journal.streams import kind_of
+from engine.rules.auction.formats.terms import SessionTerms
+from engine.rules.auction.state import LotState
 from engine.typesetting.request import Frame, data_digest, statement_bytes
 from engine.values import PartyId
 from gateway.evidence.deals import Deal
@@ -142,7 +144,7 @@ class Making:
             for record in records:
                 event = decode_event(record.type, record.version, record.body)
                 state = kind.evolve(state, subject, event, record.at_us)
-                closed = withheld(self._wanted.edition, PartyId(self._wanted.party), record, event)
+                closed = withheld(self._wanted.edition, PartyId(self._wanted.party), record, event, _play_of(state))
                 opened += closed is None
                 lines.append(line_of(record, closed))
                 self._rows.take(record, event, closed)
@@ -279,3 +281,7 @@ def _add_pages(archive: ArchiveWriter, pages: list[Kept]) -> None:
 def _page_row(kept: Kept, language: str) -> list[str]:
     one = kept.statement
     return [event_name(one.moment, language), when(one.taken_at_us, seconds=True), one.url, one.sha256]
+
+
+def _play_of(state: object) -> SessionTerms | None:
+    return state.play.terms if isinstance(state, LotState) and state.play is not None else None

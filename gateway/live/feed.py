@@ -200,5 +200,6 @@ class LotFeed:
                 found += 1
                 if found <= most:
                     taken.append(entry)
-        rows = [history_row(*entry) for entry in reversed(taken)]
+        play = None if self.state is None or self.state.play is None else self.state.play.terms
+        rows = [history_row(*entry, play) for entry in reversed(taken)]
         return Raw(m.encode([row for row in rows if row is not None])), found

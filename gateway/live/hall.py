@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.bus.local import LotChange
 from engine.rules.auction.state import LotState
+from engine.rules.visibility import public_end_us
 from engine.values import LotId
 from gateway.live import messages as m
 from gateway.live.feed import makes_a_row
@@ -87,7 +88,7 @@ def _frames(states: Iterable[LotState]) -> list[bytes]:
             state.phase,
             None if state.price is None else str(state.price),
             state.bids,
-            state.closes_at_us,
+            public_end_us(state),
         )
         for state in states
     ]

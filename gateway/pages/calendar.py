@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from engine.rules.listing.state import ListingPhase
+from engine.rules.visibility import public_end_us
 from gateway.formatting import until
 from gateway.pages.i18n import language_of, translate
 from gateway.pages.rendering import page
@@ -36,7 +37,7 @@ def dues(services: Services) -> list[Due]:
         title, address = (lot.subject.title_zh, lot.subject.title_en), f"/lots/{lot.lot_id}"
         if lot.phase.value == "scheduled":
             found.append(Due(lot.opens_at_us, "session_opens", *title, address))
-        elif lot.phase.is_bidding and (ends_us := lot.closes_at_us or lot.free_ends_at_us) is not None:
+        elif lot.phase.is_bidding and (ends_us := public_end_us(lot) or lot.free_ends_at_us) is not None:
             found.append(Due(ends_us, "session_ends", *title, address))
     for listing in services.engine.listings.states():
         subject = listing.subject

@@ -250,7 +250,7 @@ async def _lot_page(request: web.Request, services: Services, lot_id: LotId, ref
     requests = await services.voiding.of_lot(lot_id)
     people = [PartyId(login) for one in requests for login in (one.asked_by, one.ended_by) if login]
     known = await services.accounts.by_ids(people)
-    on_record, actors = await acts_on_record(services, lot_id)
+    on_record, actors = await acts_on_record(services, state)
     staff = {**actors, **{party: account.display_name for party, account in known.items()}}
     return page(
         request, "desk_lot.html", 200 if refused is None else 409, void_requests=requests, grounds=[one.value for one in VoidGround],

@@ -15,7 +15,7 @@ from engine.rules.auction.formats.sealing import closed_codes
 from engine.rules.auction.formats.terms import Sealed, SealedPricing, clock_of
 from engine.rules.auction.state import LotState, Phase
 from engine.rules.visibility import HistoryRow, history_row
-from engine.values import LotId, PartyId
+from engine.values import PartyId
 from gateway.desk.further_rounds import next_round
 from gateway.errors import Code, Refused
 from gateway.http.api import formats as api
@@ -122,11 +122,11 @@ async def _act(call: Call, typed: dict[str, str]) -> None:
             await api.refuse_bid(call, RefuseBidWish(id=act_id, reason=reason, code=typed["code"]))
 
 
-async def acts_on_record(services: Services, lot_id: LotId) -> tuple[list[ActOnRecord], dict[PartyId, str]]:
+async def acts_on_record(services: Services, state: LotState) -> tuple[list[ActOnRecord], dict[PartyId, str]]:
     """Return what was done to a session out of the ordinary, newest first, with the names of who did it; for staff."""
-    found = []
-    for record in await incident_records(services, lot_id):
-        row = history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body))
+    found, play = [], None if state.play is None else state.play.terms
+    for record in await incident_records(services, state.lot_id):
+        row = history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body), play)
         if row is not None:
             found.append(ActOnRecord(row, record.actor))
     people = [PartyId(one.actor) for one in found if one.actor.startswith("p")]

@@ -70,8 +70,8 @@ async def lot_context(request: web.Request, services: Services, caller: Caller, 
         if state.play is None
         else [*_open_terms(state, language), *format_sentences(state.terms, state.play.terms, language)],
         "increment": increment_words(state.terms, language),
-        "rows": list(reversed(await history(services, state.lot_id))),
-        "incidents": await incidents(services, state.lot_id),
+        "rows": list(reversed(await history(services, state))),
+        "incidents": await incidents(services, state),
         "you": own,
         "may_bid": caller.role in BIDDERS and caller.party_on(state.lot_id) != state.seller_id,
         "asked": asked,
@@ -115,11 +115,12 @@ def _open_terms(state: LotState, language: str) -> list[str]:
     return sentences(state.terms, language)[:-2] if ascending else []
 
 
-async def incidents(services: Services, lot_id: LotId) -> list[HistoryRow]:
+async def incidents(services: Services, state: LotState) -> list[HistoryRow]:
     """Return what did not go its usual way, oldest first, from the whole record: halts, exclusions, more time, voids, with reasons."""
+    play = None if state.play is None else state.play.terms
     rows = [
-        history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body))
-        for record in await incident_records(services, lot_id)
+        history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body), play)
+        for record in await incident_records(services, state.lot_id)
     ]
     return [row for row in rows if row is not None]
 
@@ -129,11 +130,12 @@ async def incident_records(services: Services, lot_id: LotId) -> list[Record]:
     return await services.reader.lot_of_types(lot_id, INCIDENT_TYPES, INCIDENTS_MAX)
 
 
-async def history(services: Services, lot_id: LotId) -> list[HistoryRow]:
+async def history(services: Services, state: LotState) -> list[HistoryRow]:
     """Return the newest public rows of a lot, oldest of them first."""
-    records = await services.reader.lot_tail(lot_id, TAIL)
+    play = None if state.play is None else state.play.terms
+    records = await services.reader.lot_tail(state.lot_id, TAIL)
     rows = [
-        history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body))
+        history_row(record.stream_seq, record.at_us, decode_event(record.type, record.version, record.body), play)
         for record in records
     ]
     return [row for row in rows if row is not None][-ROWS_SHOWN:]

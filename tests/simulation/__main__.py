@@ -1,4 +1,7 @@
-"""`python -m tests.simulation --bids 1000000 --seed 1`: the long form. Prints each seed with what happened; the seed replays it."""
+"""`python -m tests.simulation --bids 1000000 --seed 1`: the long form. Prints each seed with what happened; the seed replays it.
+
+`--formats 100000` instead: that many commands in sessions of all other formats.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import argparse
 import logging
 import secrets
 import sys
+from collections import Counter
 
-from tests.simulation.market import Plan, simulate
-from tests.simulation.watch import Broken
+from tests.simulation.market import Outcome, Plan, simulate
+from tests.simulation.promises import Broken
 
 BIDS_A_SEED = 50_000
+COMMANDS_A_SEED = 20_000
 
 
 def main() -> int:
@@ -18,23 +23,50 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bids", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=None, help="first seed; a fresh one when absent")
+    parser.add_argument("--formats", type=int, default=0, help="commands in sessions of other formats, instead of bids")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
+    return _hold_sessions(options.formats, seed) if options.formats else _sell_lots(options.bids, seed)
+
+
+def _sell_lots(bids: int, seed: int) -> int:
     sent = accepted = crashes = 0
-    while sent < options.bids:
-        try:
-            outcome = simulate(Plan(seed=seed, bids=min(BIDS_A_SEED, options.bids - sent), lots=10))
-        except Broken as broken:
-            print(f"seed {seed}: BROKEN {broken}")
+    while sent < bids:
+        outcome = _run(Plan(seed=seed, bids=min(BIDS_A_SEED, bids - sent), lots=10))
+        if outcome is None:
             return 1
-        print(outcome, flush=True)
         sent += outcome.sent
         accepted += outcome.watcher.accepted
         crashes += outcome.crashes + outcome.doubles
         seed += 1
     print(f"{sent} bids, {accepted} accepted, {crashes} crashes and double owners: P1-P5 held after every step")
     return 0
+
+
+def _hold_sessions(commands: int, seed: int) -> int:
+    sent, ended = 0, Counter[str]()
+    while sent < commands:
+        outcome = _run(Plan(seed=seed, bids=min(COMMANDS_A_SEED, commands - sent), lots=0, sessions=20))
+        if outcome is None:
+            return 1
+        sent += outcome.sent
+        ended += outcome.watcher.witness.ended
+        seed += 1
+    for what, count in sorted(ended.items()):
+        print(f"{count:6} {what}")
+    print(f"{sent} commands, {ended.total()} sessions ended as the naive rules say: P1-P6 held after every step")
+    return 0
+
+
+def _run(plan: Plan) -> Outcome | None:
+    try:
+        outcome = simulate(plan)
+    except Broken as broken:
+        print(f"seed {plan.seed}: BROKEN {broken}")
+        return None
+    print(outcome, flush=True)
+    return outcome
 
 
 if __name__ == "__main__":

@@ -19,8 +19,11 @@ from engine.runtime.rulebook import LOT_RULES
 from engine.runtime.writer import FencedOut, Writer, WriterLimits
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 from tests.simulation.fault_log import Database, FaultLog, Faults
+from tests.simulation.formats import KINDS
+from tests.simulation.promises import Broken
+from tests.simulation.sessions import Stage
 from tests.simulation.virtual_loop import VirtualClock, run_virtual
-from tests.simulation.watch import Broken, Watcher
+from tests.simulation.watch import Watcher
 
 SHARDS = range(64)
 RESEND_S = 0.7
@@ -35,6 +38,10 @@ class Plan:
     seed: int
     bids: int = 20_000
     lots: int = 8
+    sessions: int = 0
+    """Sessions of other formats that are held side by side."""
+    kinds: tuple[str, ...] = KINDS
+    """Of which kinds, one after another."""
     bidders: int = 12
     faults: Faults = field(
         default_factory=lambda: Faults(lost_before=0.0002, lost_after=0.0002, slow=0.0001, unreachable=0.01)
@@ -57,6 +64,7 @@ class Outcome:
     doubles: int = 0
     fenced: int = 0
     lots: int = 0
+    sessions: int = 0
     trace: str = ""
     watcher: Watcher = field(default_factory=Watcher)
 
@@ -66,7 +74,8 @@ class Outcome:
             f"seed {self.seed}: {self.sent} bids, {self.answered} answered, {self.resent} sent again, {w.accepted} accepted,"
             f" {w.rejected} refused, {self.lots} lots ({w.sold} sold, {w.passed} passed), {w.extended} extensions,"
             f" {w.interrupted} interruptions, {self.crashes} crashes, {self.doubles} double owners, {self.fenced} fenced,"
-            f" trace {self.trace[:16]}"
+            + (f" {self.sessions} other sessions ({w.witness.told()})," if self.sessions else "")
+            + f" trace {self.trace[:16]}"
         )
 
 
@@ -154,6 +163,7 @@ class Market:
         loop = asyncio.get_running_loop()
         background = [loop.create_task(self._chaos()), loop.create_task(self._monitor())]
         sellers = [loop.create_task(self._sell(number)) for number in range(self.plan.lots)]
+        sellers += [loop.create_task(self._hold(number)) for number in range(self.plan.sessions)]
         give_up_s = 60 + self.plan.bids / 20
         while self.outcome.sent < self.plan.bids and self.broken is None:
             await asyncio.sleep(0.25)
@@ -243,6 +253,15 @@ class Market:
                 for task in bidding:
                     task.cancel()
 
+    async def _hold(self, number: int) -> None:
+        """Hold one session of another format after another."""
+        kinds, round_number = self.plan.kinds, 0
+        while True:
+            self.outcome.sessions += 1
+            kind = kinds[(number + round_number) % len(kinds)]
+            await Stage(self, LotId(f"s{number}-{round_number}"), kind).hold()
+            round_number += 1
+
     async def _until_ended(self, lot_id: LotId) -> None:
         while True:
             await asyncio.sleep(0.3)
@@ -271,12 +290,12 @@ class Market:
             if state.terms.proxy and chance.random() < 0.4:
                 bid = PlaceBid(bidder_id=party, maximum=Amount(amount + chance.randrange(0, 300)))
             self.outcome.sent += 1
-            answered = self._send(lot_id, bid, party)
+            answered = self.send(lot_id, bid, party)
             if chance.random() < 0.7:
                 await answered
 
     async def _insist(self, lot_id: LotId, command: Command, actor: str) -> None:
-        await self._send(lot_id, command, actor)
+        await self.send(lot_id, command, actor)
 
     def deliver(self, message: Conversation) -> None:
         """Bring a message to one of the engines; it is lost if none lives."""
@@ -284,7 +303,8 @@ class Market:
         if alive:
             message.give_to(self.chance.choice(alive))
 
-    def _send(self, lot_id: LotId, command: Command, actor: str) -> asyncio.Future[None]:
+    def send(self, lot_id: LotId, command: Command, actor: str) -> asyncio.Future[None]:
+        """Begin a conversation; the result says when it is settled."""
         return Conversation(self, lot_id, command, actor).settled
 
 
@@ -304,6 +324,7 @@ class Conversation:
         self.heard = False
         """An answer came. One that is not on record (seq None) promises nothing for the same id sent again."""
         market.pending += 1
+        market.watcher.witness.asked[self.command_id] = command
         self.post()
 
     def post(self) -> None:

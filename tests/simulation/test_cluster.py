@@ -15,7 +15,7 @@ from engine.runtime.ownership import Ownership
 from engine.runtime.shared_writer import SharedWriter
 from tests.simulation.cluster import ClusterPlan, ClusterWatcher, simulate_cluster
 from tests.simulation.fault_log import Database, Faults
-from tests.simulation.watch import Broken
+from tests.simulation.promises import Broken
 
 
 @pytest.fixture(autouse=True)

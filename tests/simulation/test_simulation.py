@@ -23,7 +23,7 @@ from engine.runtime.writer import Writer
 from engine.values import InstantUs
 from tests.simulation.fault_log import Database, FaultLog, Faults
 from tests.simulation.market import Plan, simulate
-from tests.simulation.watch import Broken
+from tests.simulation.promises import Broken
 
 
 @pytest.fixture(autouse=True)

@@ -28,13 +28,8 @@ from engine.rules.auction.state import LotState, Phase
 from engine.rules.auction.terms import ExtensionFrom, FixedIncrement
 from engine.rules.rejections import Reject
 from engine.values import LotId
-
-CLOCK_SLACK_US = 250_000
-"""How far the clocks of simulated engines may be apart, plus the step of the service monitor."""
-
-
-class Broken(AssertionError):
-    """A promise is broken."""
+from tests.simulation.promises import CLOCK_SLACK_US, Broken, expect
+from tests.simulation.witness import Witness
 
 
 class Watcher:
@@ -51,16 +46,17 @@ class Watcher:
         """Answers given, by code."""
         self.accepted = self.rejected = self.sold = self.passed = self.interrupted = self.extended = 0
         self.trace = sha256()
+        self.witness = Witness(self.unserved_us)
 
     def see(self, records: Sequence[Record]) -> None:
         """Check a batch at the moment of its commit."""
         for record in records:
-            _expect(record.seq == self.heads.get(record.shard, 0) + 1, "P2: a gap or a fork in a shard", record)
-            _expect(record.epoch >= self.epochs.get(record.shard, 0), "P2: a fenced writer got through", record)
+            expect(record.seq == self.heads.get(record.shard, 0) + 1, "P2: a gap or a fork in a shard", record)
+            expect(record.epoch >= self.epochs.get(record.shard, 0), "P2: a fenced writer got through", record)
             self.heads[record.shard], self.epochs[record.shard] = record.seq, record.epoch
             content = content_of(record)
             chain = chain_digest(self.chains.get(record.stream) or first_digest(record.stream), content)
-            _expect(chain == record.digest, "P8: the chain is broken", record)
+            expect(chain == record.digest, "P8: the chain is broken", record)
             self.chains[record.stream] = chain
             self.trace.update(chain)
             if record.stream.startswith(LOT_STREAM):
@@ -69,17 +65,19 @@ class Watcher:
     def _see_lot(self, record: Record) -> None:
         lot_id = lot_of(record.stream)
         before = self.states.get(lot_id)
-        _expect(record.stream_seq == (0 if before is None else before.seq) + 1, "P2: a gap in a lot", record)
+        expect(record.stream_seq == (0 if before is None else before.seq) + 1, "P2: a gap in a lot", record)
         if record.command_id is not None:
             key = (lot_id, record.command_id)
-            _expect(key not in self.places, "P3: a command acted twice", record)
+            expect(key not in self.places, "P3: a command acted twice", record)
             self.places[key] = record
         event = decode_event(record.type, record.version, record.body)
         if before is not None:
-            _expect(record.at_us >= before.last_at_us, "P2: time went backwards", record)
+            expect(record.at_us >= before.last_at_us, "P2: time went backwards", record)
+            if before.play is not None:
+                self.witness.see(before, event, record)
             if isinstance(event, BidAccepted):
                 self._see_bid(before, event, record)
-            elif isinstance(event, (LotSold, LotPassed)):
+            elif isinstance(event, (LotSold, LotPassed)) and before.play is None:
                 self._see_end(before, event, record)
             elif isinstance(event, LotInterrupted):
                 self.interrupted += 1
@@ -87,46 +85,48 @@ class Watcher:
                 _see_resumption(before, event, record)
             elif isinstance(event, LimitedPeriodStarted):
                 free_ends_at_us = before.free_ends_at_us or 0
-                _expect(free_ends_at_us > before.published_at_us, "P5: nobody could bid in the free period", record)
+                expect(free_ends_at_us > before.published_at_us, "P5: nobody could bid in the free period", record)
             elif record.type == "lot.bid_rejected":
                 self.rejected += 1
-        self.states[lot_id] = evolve(before, lot_id, event, record.at_us)
+        after = self.states[lot_id] = evolve(before, lot_id, event, record.at_us)
+        if after.play is not None:
+            self.witness.look(after, event, record)
 
     def _see_bid(self, before: LotState, event: BidAccepted, record: Record) -> None:
         self.accepted += 1
-        _expect(before.phase in (Phase.OPEN, Phase.LIMITED), "P5: a bid outside bidding", record)
+        expect(before.phase in (Phase.OPEN, Phase.LIMITED), "P5: a bid outside bidding", record)
         if before.closes_at_us is not None:
-            _expect(record.at_us < before.closes_at_us, "P5: a bid after the end", record)
+            expect(record.at_us < before.closes_at_us, "P5: a bid after the end", record)
         if event.kind is BidKind.BID:
             increment = before.terms.increment
             assert isinstance(increment, FixedIncrement)
             ceiling = max(event.amount or 0, event.maximum or 0)
             least = before.terms.start_price if before.price is None else before.price + increment.step
-            _expect(ceiling >= least, "a bid below the minimum", record)
-            _expect(before.price is None or event.price > before.price, "the price did not rise", record)
-            _expect(event.price <= max(ceiling, before.leader_maximum or 0), "a price above every maximum", record)
-        _expect(before.price is None or event.price >= before.price, "the price fell", record)
+            expect(ceiling >= least, "a bid below the minimum", record)
+            expect(before.price is None or event.price > before.price, "the price did not rise", record)
+            expect(event.price <= max(ceiling, before.leader_maximum or 0), "a price above every maximum", record)
+        expect(before.price is None or event.price >= before.price, "the price fell", record)
         expected = _expected_end(before, event, record.at_us)
-        _expect(event.closes_at_us == expected, f"P5: the end should be {expected}", record)
+        expect(event.closes_at_us == expected, f"P5: the end should be {expected}", record)
         self.extended += event.extended
 
     def _see_end(self, before: LotState, event: LotSold | LotPassed, record: Record) -> None:
         announced = (before.closes_at_us, before.free_ends_at_us, before.hard_end_us)
         deadline_us = next((instant_us for instant_us in announced if instant_us is not None), None)
-        _expect(event.ended_at_us == deadline_us, "P5: it ended at another time than announced", record)
-        _expect(record.at_us >= event.ended_at_us, "P5: ended before its time", record)
-        _expect(event.ended_at_us > before.published_at_us, "P5: it ended before anybody could know of it", record)
+        expect(event.ended_at_us == deadline_us, "P5: it ended at another time than announced", record)
+        expect(record.at_us >= event.ended_at_us, "P5: ended before its time", record)
+        expect(event.ended_at_us > before.published_at_us, "P5: it ended before anybody could know of it", record)
         opens_us = max(event.ended_at_us - before.terms.closing.window_us(), before.published_at_us)
         for from_us, to_us in self.unserved(record):
             overlap_us = min(to_us, event.ended_at_us) - max(from_us, opens_us)
-            _expect(
+            expect(
                 overlap_us <= CLOCK_SLACK_US,
                 f"P5: ended though nobody served for {overlap_us} us of its window",
                 record,
             )
         if isinstance(event, LotSold):
             self.sold += 1
-            _expect(event.winner_id == before.leader and event.price == before.price, "sold to somebody else", record)
+            expect(event.winner_id == before.leader and event.price == before.price, "sold to somebody else", record)
         else:
             self.passed += 1
 
@@ -143,8 +143,8 @@ class Watcher:
         if record is None:
             raise Broken(f"P1: acknowledged but not in the log: {receipt}")
         same = (record.stream_seq, record.digest, record.at_us) == (receipt.seq, receipt.digest, receipt.at_us)
-        _expect(same, "P3: another answer than the log's", record)
-        _expect(record.stream_seq > acked_before, "P2: before a bid that was acknowledged when it was sent", record)
+        expect(same, "P3: another answer than the log's", record)
+        expect(record.stream_seq > acked_before, "P2: before a bid that was acknowledged when it was sent", record)
 
     def compare(self, live: dict[LotId, LotState]) -> None:
         """P4: the writer's states are those that the log alone gives."""
@@ -158,7 +158,7 @@ def _see_resumption(before: LotState, event: LotResumed, record: Record) -> None
     ends_at_us = event.hard_end_us if event.closes_at_us is None else event.closes_at_us
     if ends_at_us is not None and before.halted_phase is not Phase.SCHEDULED:
         least_us = record.at_us + before.terms.closing.window_us()
-        _expect(ends_at_us >= least_us, "P5: no full window after a halt", record)
+        expect(ends_at_us >= least_us, "P5: no full window after a halt", record)
 
 
 def _expected_end(before: LotState, event: BidAccepted, at_us: int) -> int | None:
@@ -180,10 +180,3 @@ def _expected_end(before: LotState, event: BidAccepted, at_us: int) -> int | Non
     if before.hard_end_us is not None:
         later_us = min(later_us, before.hard_end_us)
     return max(end_us, later_us)
-
-
-def _expect(holds: bool, promise: str, record: Record) -> None:
-    if not holds:
-        raise Broken(
-            f"{promise}: {record.stream} event {record.stream_seq} ({record.type}) at {record.at_us} {record.body!r}"
-        )

@@ -114,7 +114,7 @@ def _reach_deadline(state: LotState, command: c.ReachDeadline, at_us: InstantUs)
     if state.phase is Phase.OPEN and state.free_ends_at_us is not None:
         return _end_free_period(state, state.free_ends_at_us)
     if state.play is not None:
-        return reach_stage_end(state, command.due_us)
+        return reach_stage_end(state, command.due_us, at_us)
     return Accepted(_end(state, command.due_us))
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from engine.evidence.receipts import Outcome, chain_document, public_key_text, receipt_of
 from engine.journal.codec import decode_event
 from engine.rules.auction.commands import AdmitBidder
-from engine.rules.auction.formats.showing import public_rules
+from engine.rules.auction.formats.showing import hides_end, public_rules
 from engine.rules.auction.terms import Admission
 from engine.rules.rejections import Reject
 from engine.rules.visibility import history_row, public_lot, you
@@ -56,7 +56,7 @@ async def lot(call: Call) -> LotView:
         live=public_lot(state),
         subject=state.subject,
         achievement=state.achievement,
-        terms=terms_view(state.terms),
+        terms=terms_view(state.terms, hides_end=hides_end(state)),
         rules=None if state.play is None else public_rules(state.play.terms),
         you=None if account is None else you(state, call.caller.party_on(state.lot_id)),
     )
@@ -66,7 +66,8 @@ async def events(call: Call, query: EventsQuery) -> EventsView:
     """A page of a lot's public record."""
     state = await find_lot(call.services, call.lot_id)
     records = await call.services.reader.lot_events(state.lot_id, query.after, query.limit)
-    rows = [history_row(r.stream_seq, r.at_us, decode_event(r.type, r.version, r.body)) for r in records]
+    play = None if state.play is None else state.play.terms
+    rows = [history_row(r.stream_seq, r.at_us, decode_event(r.type, r.version, r.body), play) for r in records]
     return EventsView(
         [row for row in rows if row is not None], records[-1].stream_seq if len(records) == query.limit else None
     )

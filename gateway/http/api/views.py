@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.catalogue.hall import HallLot
 from engine.evidence.receipts import Outcome, Receipt
@@ -207,8 +208,9 @@ class KeyView(Struct, frozen=True):
     """Base64 of 32 bytes."""
 
 
-def terms_view(terms: t.Terms) -> TermsView:
-    """Return the terms as everybody may see them."""
+def terms_view(terms: t.Terms, *, hides_end: bool) -> TermsView:
+    """Return the terms as everybody may see them; the end of a clock with a secret floor is left out."""
+    closing = replace(terms.closing, closes_at_us=None) if hides_end else terms.closing
     return TermsView(
         format=terms.format,
         rule_version=terms.rule_version,
@@ -217,7 +219,7 @@ def terms_view(terms: t.Terms) -> TermsView:
         exponent=terms.currency.exponent,
         start_price=str(terms.start_price),
         increment=increment_view(terms.increment),
-        closing=terms.closing,
+        closing=closing,
         first_bid_at_start=terms.first_bid_at_start,
         multiple_only=terms.multiple_only,
         jump_confirm_steps=terms.jump_confirm_steps,

@@ -194,7 +194,7 @@ def check(market: Market, viewer: Viewer) -> None:
 
 def public_rows(market: Market) -> list[dict[str, Any]]:
     records = market.engine.records[LOT]
-    rows = [history_row(r.stream_seq, r.at_us, decode_event(r.type, r.version, r.body)) for r in records]
+    rows = [history_row(r.stream_seq, r.at_us, decode_event(r.type, r.version, r.body), None) for r in records]
     return [msgspec.to_builtins(row) for row in rows if row is not None]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.rules.auction.formats.falling import units_of
 from engine.rules.auction.formats.holders import to_be_asked
 from engine.rules.auction.formats.refusing import play_of
+from engine.rules.auction.formats.results import is_challenged
 from engine.rules.auction.formats.sealing import is_ready, waits_for
 from engine.rules.auction.formats.terms import Ascending, Falling
 from engine.rules.auction.state import LotState, Phase
@@ -30,9 +31,11 @@ def next_stage_end(state: LotState) -> InstantUs | None:
         case Phase.CLOSED:
             return state.last_at_us if play.opened or is_ready(state) else waits_for(play)
         case Phase.BEST_BID:
-            return state.last_at_us if play.best_bid is not None else state.closes_at_us
+            answered = play.best_bid is not None or is_challenged(state, play.bids) is None
+            return state.last_at_us if answered else state.closes_at_us
         case Phase.PRIORITY:
             assert state.leader is not None
-            return state.closes_at_us if to_be_asked(state, state.leader) else state.last_at_us
+            waits = to_be_asked(state, state.leader) and state.leader not in state.excluded
+            return state.closes_at_us if waits else state.last_at_us
         case _:
             return None

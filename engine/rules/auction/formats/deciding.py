@@ -79,12 +79,15 @@ def decide_open_bid(state: LotState, bid: PlaceBid, at_us: InstantUs) -> Decisio
     return decide_bid(state, bid, at_us) if exercised is None else Accepted(exercised)
 
 
-def reach_stage_end(state: LotState, due_us: InstantUs) -> Decision:
-    """Judge a deadline of a stage that runs."""
+def reach_stage_end(state: LotState, due_us: InstantUs, at_us: InstantUs) -> Decision:
+    """Judge a deadline of a stage that runs, due at `due_us` and decided at `at_us`.
+
+    A window that it opens counts from the decision: while nobody served, nobody could have used it.
+    """
     play = play_of(state)
     if state.phase is Phase.CLOSED and not play.opened:
         if is_ready(state) or not play.envelopes:
-            return Accepted(_opened(state, due_us))
+            return Accepted(_opened(state, at_us))
         if not play.late and play.last_us is not None:
             return Accepted(fe.OpeningLate(last_us=play.last_us))
         return Accepted(e.LotPassed(reason=e.PassReason.NOT_OPENED, ended_at_us=due_us))
@@ -92,21 +95,23 @@ def reach_stage_end(state: LotState, due_us: InstantUs) -> Decision:
     hybrid = isinstance(play.terms.format, Hybrid)
     if sealed and (state.phase is Phase.SEALING or (state.phase is Phase.OPEN and not hybrid)) and play.envelopes:
         return Accepted(close_sealing(state, due_us))
-    return Accepted(_result(state, due_us))
+    return Accepted(_result(state, due_us, at_us))
 
 
-def _opened(state: LotState, due_us: InstantUs) -> fe.BidsOpened:
+def _opened(state: LotState, from_us: InstantUs) -> fe.BidsOpened:
     bids, broken = opened(state)
     kind = play_of(state).terms.format
     challenged = isinstance(kind, Hybrid) and is_challenged(state, bids) is not None
-    closes_at_us = InstantUs(due_us + kind.best_bid_us) if challenged and isinstance(kind, Hybrid) else None
+    closes_at_us = InstantUs(from_us + kind.best_bid_us) if challenged and isinstance(kind, Hybrid) else None
     return fe.BidsOpened(bids=bids, broken=broken, totals=totals_of(state, bids), closes_at_us=closes_at_us)
 
 
-def _result(state: LotState, due_us: InstantUs) -> e.Event:
+def _result(state: LotState, due_us: InstantUs, from_us: InstantUs) -> e.Event:
     outcome = outcome_of(state)
-    if state.phase is not Phase.PRIORITY:
-        window = window_after(state, outcome, due_us)
+    # Who would have bought was excluded while holders were asked: they are asked again at what the others make.
+    made_anew = (outcome.winner, outcome.price) != (state.leader, state.price)
+    if state.phase is not Phase.PRIORITY or made_anew:
+        window = window_after(state, outcome, from_us)
         if window is not None:
             return window
     return _final(state, outcome, due_us)

@@ -12,7 +12,10 @@ from engine.values import Amount, InstantUs, PartyId
 
 
 class PriceTaken(Struct, frozen=True, kw_only=True):
-    """Somebody accepted the falling price. `left`: units still to be had; `closes_at_us`: end of what follows."""
+    """Somebody accepted the falling price. `left`: units still to be had.
+
+    `closes_at_us`: end of the sealed round that follows, None where none does: the end of the clock would tell a secret floor.
+    """
 
     bidder_id: PartyId
     code: str

@@ -25,7 +25,9 @@ FORMAT_FOLLOWS: dict[Any, frozenset[Phase]] = {
     fe.OpeningLate: frozenset({Phase.CLOSED}),
     fe.BidsOpened: frozenset({Phase.CLOSED}),
     fe.BestBidPlaced: frozenset({Phase.BEST_BID}),
-    fe.PriorityOpened: frozenset({Phase.OPEN, Phase.LIMITED, Phase.CLOSED, Phase.SEALING, Phase.BEST_BID}),
+    fe.PriorityOpened: frozenset(
+        {Phase.OPEN, Phase.LIMITED, Phase.CLOSED, Phase.SEALING, Phase.BEST_BID, Phase.PRIORITY}
+    ),
     fe.PriorityExercised: frozenset({Phase.OPEN, Phase.LIMITED, Phase.PRIORITY}),
     fe.PriorityWaived: frozenset({Phase.PRIORITY}),
     fe.LotExtended: BIDDING,
@@ -113,8 +115,16 @@ def _right(
     match event:
         case fe.PriorityOpened():
             leader = next(party for party, code in state.codes.items() if code == event.code)
+            waived = (
+                play.waived if event.price == state.price else frozenset()
+            )  # no to another price is no answer to this
             return replace(
-                state, phase=Phase.PRIORITY, leader=leader, price=event.price, closes_at_us=event.closes_at_us
+                state,
+                phase=Phase.PRIORITY,
+                leader=leader,
+                price=event.price,
+                closes_at_us=event.closes_at_us,
+                play=replace(play, waived=waived),
             )
         case fe.PriorityExercised():
             return _exercised(state, play, event, at_us)
@@ -132,7 +142,7 @@ def _taken(state: LotState, play: Play, event: fe.PriceTaken) -> LotState:
         price=event.price,
         bids=state.bids + 1,
         reserve_met=True,
-        closes_at_us=event.closes_at_us,
+        closes_at_us=event.closes_at_us if hybrid else state.closes_at_us,
         play=replace(play, takings=(*play.takings, taking)),
     )
 

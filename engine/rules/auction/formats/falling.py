@@ -42,9 +42,7 @@ def decide_taking(state: LotState, wish: TakePrice, at_us: InstantUs) -> Decisio
     assert price is not None, "the clock has not ended"
     left = units_of(state) - play_of(state).taken - wish.quantity
     kind = play_of(state).terms.format
-    closes_at_us = state.closes_at_us
-    if isinstance(kind, Hybrid):
-        closes_at_us = InstantUs(at_us + kind.sealed_round_us)
+    closes_at_us = InstantUs(at_us + kind.sealed_round_us) if isinstance(kind, Hybrid) else None
     return Accepted(
         PriceTaken(
             bidder_id=wish.bidder_id,

@@ -55,7 +55,8 @@ def outcome_of(state: LotState) -> Outcome:
         case Hybrid():
             return _hybrid(state, play)
         case Weighted():
-            best = play.totals[0] if play.totals else None
+            totals = totals_of(state, play.bids)  # anew: the highest may have been excluded since the opening
+            best = totals[0] if totals else None
             return _won(state, play, None if best is None else best.code, None if best is None else best.amount)
         case Units() as kind:
             return _units(state, play, kind)
@@ -65,8 +66,12 @@ def outcome_of(state: LotState) -> Outcome:
 
 def counting(state: LotState) -> list[OpenedBid]:
     """Return the opened bids of those who were not excluded."""
-    out = {state.codes[party] for party in state.excluded if party in state.codes}
+    out = _excluded_codes(state)
     return [bid for bid in play_of(state).bids if bid.code not in out]
+
+
+def _excluded_codes(state: LotState) -> set[str]:
+    return {state.codes[party] for party in state.excluded if party in state.codes}
 
 
 def totals_of(state: LotState, bids: tuple[OpenedBid, ...]) -> tuple[Total, ...]:
@@ -75,7 +80,7 @@ def totals_of(state: LotState, bids: tuple[OpenedBid, ...]) -> tuple[Total, ...]
     kind = play.terms.format
     if not isinstance(kind, Weighted):
         return ()
-    out = {state.codes[party] for party in state.excluded if party in state.codes}
+    out = _excluded_codes(state)
     scores = {
         bid.code: {one.name: [given[bid.code][one.name] for given in play.scores.values()] for one in kind.criteria}
         for bid in bids
@@ -98,7 +103,10 @@ def mark_of(play: Play) -> tuple[PartyId | None, Amount]:
 def is_challenged(state: LotState, bids: tuple[OpenedBid, ...]) -> Amount | None:
     """Return the least best bid of the taker, None where no sealed bid challenges him."""
     _, mark = mark_of(play_of(state))
-    return least_best_bid(_one_unit(bids), mark, increment_at(state.terms.increment, mark))
+    out = _excluded_codes(state)
+    return least_best_bid(
+        _one_unit([bid for bid in bids if bid.code not in out]), mark, increment_at(state.terms.increment, mark)
+    )
 
 
 def _ascending(state: LotState) -> Outcome:

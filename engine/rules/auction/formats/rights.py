@@ -44,7 +44,7 @@ def exercise_in_room(state: LotState, bid: PlaceBid, at_us: InstantUs) -> e.Prio
     )
 
 
-def window_after(state: LotState, outcome: Outcome, due_us: InstantUs) -> e.PriorityOpened | None:
+def window_after(state: LotState, outcome: Outcome, from_us: InstantUs) -> e.PriorityOpened | None:
     """Return the window in which holders may exercise after the bidding; None where nobody need be asked."""
     priority = play_of(state).terms.priority
     if priority is None or priority.mode not in AFTER_BIDDING or outcome.winner is None or outcome.price is None:
@@ -54,7 +54,7 @@ def window_after(state: LotState, outcome: Outcome, due_us: InstantUs) -> e.Prio
     return e.PriorityOpened(
         price=outcome.price,
         code=state.codes[outcome.winner],
-        closes_at_us=InstantUs(due_us + priority.window_us),
+        closes_at_us=InstantUs(from_us + priority.window_us),
     )
 
 

@@ -9,7 +9,7 @@ from engine.rules.auction.formats import events as fe
 from engine.rules.auction.formats.holders import holder_of, to_be_asked
 from engine.rules.auction.formats.play import Play
 from engine.rules.auction.formats.refusing import play_of
-from engine.rules.auction.formats.results import is_challenged, mark_of
+from engine.rules.auction.formats.results import is_challenged, mark_of, totals_of
 from engine.rules.auction.formats.terms import (
     Falling,
     Hybrid,
@@ -147,7 +147,7 @@ def public_play(state: LotState) -> PublicPlay:
         left=kind.units - play.taken if isinstance(kind, Falling) else None,
         lots=tuple(one.name for one in kind.lots) if isinstance(kind, Packages) else (),
         opening=_opening(state, play),
-        bids=_bids(play),
+        bids=_bids(state, play),
         broken=play.broken,
         least_best_bid=_least_best_bid(state, play),
         priority=None if play.terms.priority is None else play.terms.priority.mode.value,
@@ -194,9 +194,17 @@ def public_rules(play: SessionTerms) -> PublicRules:
 
 
 def hides_end(state: LotState) -> bool:
-    """Tell whether the end of the clock would give away a secret floor."""
-    kind = None if state.play is None else state.play.terms.format
-    return isinstance(kind, (Falling, Hybrid)) and kind.secret_floor and state.phase in (Phase.SCHEDULED, Phase.OPEN)
+    """Tell whether the end of the bidding is the end of the clock, which would give away a secret floor: even after a sale."""
+    if state.play is None or not has_secret_floor(state.play.terms):
+        return False
+    if isinstance(state.play.terms.format, Hybrid):
+        return not state.play.takings
+    return Phase.PRIORITY not in (state.phase, state.halted_phase)
+
+
+def has_secret_floor(play: SessionTerms) -> bool:
+    """Tell whether nobody may learn at which price the clock ends."""
+    return isinstance(play.format, (Falling, Hybrid)) and play.format.secret_floor
 
 
 def own_play(state: LotState, party: PartyId) -> OwnPlay:
@@ -264,8 +272,8 @@ def _opening(state: LotState, play: Play) -> PublicOpening | None:
     )
 
 
-def _bids(play: Play) -> tuple[PublicBid, ...]:
-    totals = {one.code: one for one in play.totals}
+def _bids(state: LotState, play: Play) -> tuple[PublicBid, ...]:
+    totals = {one.code: one for one in totals_of(state, play.bids)}
     shown = []
     for bid in play.bids:
         total = totals.get(bid.code)

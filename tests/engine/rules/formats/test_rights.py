@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from engine.rules.auction.clearing.priority import Holder, PriorityMode
+from engine.rules.auction.commands import ReachDeadline
+from engine.rules.auction.deciding import decide
 from engine.rules.auction.formats import commands as fc
+from engine.rules.auction.formats import events as fe
 from engine.rules.auction.formats import terms as ft
+from engine.rules.auction.state import Accepted
 from engine.values import Amount, DurationUs, PartyId
 from tests.engine.rules.formats.session import FormatSession
-from tests.engine.rules.transcript import at
+from tests.engine.rules.transcript import LOT, at
 
 HOUR = DurationUs(3_600_000_000)
 HOLDERS = (Holder(party="H", rank=1, ground="completer"), Holder(party="I", rank=2, ground="commissioner"))
@@ -148,3 +152,39 @@ def test_more_time_for_all_with_a_reason() -> None:
     assert lot.said(lot.send(fc.ExtendLot(by_us=DurationUs(600_000_000), reason=" "), at("09:50"))) == "reason_required"
     assert lot.said(lot.send(fc.ExtendLot(by_us=DurationUs(600_000_000), reason="故障"), at("09:50"))) == ""
     assert lot.closes() == "10:10:00"
+
+
+def test_holders_are_asked_again_when_the_one_who_would_have_bought_is_excluded() -> None:
+    asked = ft.PriorityTerms(mode=PriorityMode.AFTERWARDS, holders=HOLDERS[:1], window_us=HOUR, notified="by letter")
+    lot = FormatSession(ft.Sealed(pricing=ft.SealedPricing.FIRST), "A", "B", "H", priority=asked)
+    lot.seal("09:10", "A", 900)
+    lot.seal("09:11", "B", 700)
+    assert lot.opened() == "priority"
+    lot.send(fc.ExcludeBidder(bidder_id=PartyId("A"), reason="collusion"), at("10:30"))
+    lot.reach(at("10:30"))
+    assert (lot.result(), lot.lot.price, lot.closes()) == ("priority", 700, "11:30:00"), "at what the others make now"
+    assert exercise(lot, "10:40", "H", 900) == "price_changed"
+    assert exercise(lot, "10:41", "H", 700) == ""
+    lot.reach(at("10:41"))
+    assert lot.result() == "sold H 700"
+
+
+def test_a_waiver_at_one_price_is_no_answer_to_another() -> None:
+    asked = ft.PriorityTerms(mode=PriorityMode.AFTERWARDS, holders=HOLDERS, window_us=HOUR, notified="by letter")
+    lot = FormatSession(ft.Sealed(pricing=ft.SealedPricing.FIRST), "A", "B", "H", "I", priority=asked)
+    lot.seal("09:10", "A", 900)
+    lot.seal("09:11", "B", 700)
+    assert lot.opened() == "priority"
+    assert waive(lot, "10:10", "H") == ""
+    lot.send(fc.ExcludeBidder(bidder_id=PartyId("A"), reason="collusion"), at("10:30"))
+    assert (exercise(lot, "10:41", "H", 700), waive(lot, "10:42", "I")) == ("", "")
+    lot.reach(at("10:42"))
+    assert lot.result() == "sold H 700"
+
+
+def test_the_window_of_the_holders_counts_from_when_it_could_be_used() -> None:
+    lot = session(PriorityMode.AFTERWARDS)
+    lot.bid("09:10", "A", 200)
+    late = decide(lot.lot, LOT, ReachDeadline(due_us=at("10:00")), at("10:20"))  # nobody served in between
+    assert isinstance(late, Accepted) and isinstance(late.event, fe.PriorityOpened)
+    assert late.event.closes_at_us == at("11:20")

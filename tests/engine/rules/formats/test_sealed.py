@@ -7,6 +7,7 @@ import pytest
 from engine.envelopes import context_of
 from engine.journal.codec import decode_state, encode_state
 from engine.rules.auction.clearing.multi_unit import Pricing
+from engine.rules.auction.clearing.priority import Holder, PriorityMode
 from engine.rules.auction.clearing.sealed import Tie
 from engine.rules.auction.clearing.weighted import Criterion
 from engine.rules.auction.formats import commands as fc
@@ -14,7 +15,8 @@ from engine.rules.auction.formats import events as fe
 from engine.rules.auction.formats import terms as ft
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Reserve
-from engine.values import Amount, PartyId
+from engine.rules.visibility import public_lot
+from engine.values import Amount, DurationUs, PartyId
 from tests.engine.rules.formats.session import CLOCK, FormatSession
 from tests.engine.rules.transcript import LOT, at
 
@@ -275,6 +277,52 @@ def test_hybrid_bids_below_mark_and_step_challenge_nobody() -> None:
     lot.take("09:02", "A", 800)
     lot.seal("09:05", "B", 809)
     assert (lot.open("09:13", 0), lot.open("09:13", 1), lot.result()) == ("", "", "sold A 800")
+
+
+def test_hybrid_only_those_who_count_challenge_the_taker() -> None:
+    lot = FormatSession(HYBRID, "A", "B", "C")
+    lot.take("09:01", "A", 900)
+    lot.seal("09:05", "B", 1_000)
+    lot.seal("09:06", "C", 950)
+    assert lot.opened("09:12") == "best_bid"
+    lot.send(fc.ExcludeBidder(bidder_id=PartyId("B"), reason="collusion"), at("09:13"))
+    best = fc.PlaceBestBid(bidder_id=PartyId("A"), amount=Amount(960))
+    assert lot.said(lot.send(best, at("09:14"))) == "", "one step above the highest that counts"
+    lot.reach(at("09:14"))
+    assert lot.result() == "sold A 960"
+
+
+def test_hybrid_ends_when_nobody_challenges_any_more() -> None:
+    lot = FormatSession(HYBRID, "A", "B")
+    lot.take("09:01", "A", 900)
+    lot.seal("09:05", "B", 1_000)
+    assert lot.opened("09:12") == "best_bid"
+    lot.send(fc.ExcludeBidder(bidder_id=PartyId("B"), reason="collusion"), at("09:13"))
+    lot.reach(at("09:13"))
+    assert lot.result() == "sold A 900"
+
+
+def test_scores_are_counted_anew_when_somebody_is_excluded_after_the_opening() -> None:
+    weights = ft.Weighted(price_weight=60, criteria=(Criterion(name="plan", weight=40),), assessors=(PartyId("X"),))
+    holder = Holder(party="H", rank=1, ground="completer")
+    asked = ft.PriorityTerms(
+        mode=PriorityMode.AFTERWARDS, holders=(holder,), window_us=DurationUs(3_600_000_000), notified="by letter"
+    )
+    lot = FormatSession(weights, "A", "B", "C", "H", priority=asked)
+    for bidder, amount in (("A", 1_000), ("B", 500), ("C", 400)):
+        lot.seal("09:10", bidder, amount)
+    lot.reach(at("10:00"))
+    plans = {lot.code("A"): 50, lot.code("B"): 80, lot.code("C"): 100}  # A 80, B 62, C 64: without A, B 92 and C 88
+    scores = {code: {"plan": score} for code, score in plans.items()}
+    lot.send(fc.GiveScores(assessor_id=PartyId("X"), scores=scores), at("10:00"))
+    assert lot.opened() == "priority" and lot.lot.leader == "A"
+    lot.send(fc.ExcludeBidder(bidder_id=PartyId("A"), reason="collusion"), at("10:30"))
+    lot.reach(at("12:00"))
+    assert lot.result() == "sold B 500"
+    shown = public_lot(lot.lot).play
+    assert shown is not None
+    totals = {bid.code: bid.total_ppm for bid in shown.bids}
+    assert totals == {lot.code("A"): None, lot.code("B"): 92_000_000, lot.code("C"): 88_000_000}
 
 
 def test_context_binds_lot_and_code() -> None:

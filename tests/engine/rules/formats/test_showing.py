@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from engine.rules.auction.clearing.priority import Holder, PriorityMode
+from engine.rules.auction.commands import PauseLot, ResumeLot
 from engine.rules.auction.formats import terms as ft
+from engine.rules.auction.formats.events import PriceTaken
 from engine.rules.auction.formats.showing import public_rules
 from engine.rules.visibility import history_row, public_lot, you
 from engine.values import DurationUs, InstantUs, PartyId
@@ -16,7 +18,7 @@ SEALED = ft.Sealed(pricing=ft.SealedPricing.FIRST)
 
 
 def everything_public(lot: FormatSession) -> str:
-    rows = [history_row(seq, InstantUs(0), event) for seq, event in enumerate(lot.events, start=1)]
+    rows = [history_row(seq, InstantUs(0), event, lot.play.terms) for seq, event in enumerate(lot.events, start=1)]
     return msgspec.json.encode([public_lot(lot.lot), public_rules(lot.play.terms), rows]).decode()
 
 
@@ -57,6 +59,25 @@ def test_a_secret_floor_is_not_told_by_the_end_of_the_clock() -> None:
     assert hidden.play is not None and hidden.play.clock is not None and hidden.play.clock.floor is None
     assert shown.closes_at_us is not None and hidden.closes_at_us is None
     assert '"500"' not in everything_public(secret)
+
+
+def test_neither_the_record_nor_a_pause_nor_a_sale_tells_when_a_secret_clock_ends() -> None:
+    clock_of_three = ft.Falling(clock=CLOCK, units=3, secret_floor=True)
+    lot = FormatSession(clock_of_three, "A", "B")
+    ends = str(at("09:06"))
+    for step in (
+        lambda: lot.reach(at("09:01")),
+        lambda: lot.send(PauseLot(reason="a question"), at("09:01:30")),
+        lambda: lot.send(ResumeLot(reason="answered"), at("09:01:30")),
+        lambda: lot.take("09:02", "A", 1_000),
+        lambda: lot.take("09:03", "B", 1_000, quantity=2),
+        lambda: lot.reach(at("09:03")),
+    ):
+        step()
+        assert ends not in everything_public(lot)
+        assert public_lot(lot.lot).remaining_us is None
+    assert lot.result().startswith("allocated")
+    assert all(ends not in str(event) for event in lot.events if isinstance(event, PriceTaken)), "nor his own receipt"
 
 
 def test_holders_of_rights_have_no_name_in_public() -> None:
