@@ -21,7 +21,7 @@ from engine.rules.auction.clearing.multi_unit import Pricing
 from engine.rules.auction.clearing.sealed import Tie
 from engine.rules.auction.formats import terms as ft
 from engine.rules.auction.formats.commands import ContributeShares
-from engine.rules.auction.formats.sealing import Content
+from engine.rules.auction.formats.sealing import Content, Part
 from engine.rules.auction.state import LotState
 from engine.rules.auction.terms import Reserve, Terms
 from engine.values import Amount, Currency, DurationUs, InstantUs, PartyId
@@ -112,11 +112,13 @@ def stream_of(seed: str) -> Callable[[int], bytes]:
     return draw
 
 
-def envelope_of(state: LotState, bidder: PartyId, amount: Amount, quantity: int, number: int) -> str:
-    """Return the envelope of a recorded bid."""
+def envelope_of(
+    state: LotState, bidder: PartyId, amount: Amount, quantity: int, number: int, parts: tuple[Part, ...] = ()
+) -> str:
+    """Return the envelope of a recorded bid; `number` makes it another than the bidder's earlier ones."""
     assert state.play is not None and state.play.terms.opening is not None
     opening = state.play.terms.opening
-    plain = msgspec.json.encode(Content(amount=str(amount), quantity=quantity))
+    plain = msgspec.json.encode(Content(amount=str(amount), quantity=quantity, parts=parts))
     keys = [*(one.key for one in opening.officers), opening.recovery.key]
     return seal(plain, keys, context_of(state.lot_id, state.codes[bidder]), stream_of(f"{state.lot_id} {number}"))
 

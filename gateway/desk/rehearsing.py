@@ -8,7 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.replay.rehearsal import BIDDERS_MAX, RUNS, Crowd, rehearse_once
+from engine.replay.crowds import Crowd
+from engine.replay.rehearsal import BIDDERS_MAX, RUNS, rehearse_once
 from engine.rules.auction.commands import PublishSession
 
 SECONDS: Final = 4.0

@@ -13,7 +13,6 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from engine.replay.rehearsal import can_rehearse
 from engine.rules.auction.commands import PublishSession
 from engine.rules.auction.formats.terms import Ascending, session_problems
 from engine.rules.rejections import Reject
@@ -127,9 +126,6 @@ class Asked:
         crowd, wrong = read_crowd(self.crowd)
         self.wrong.update(wrong)
         if self.session is None or crowd is None or self.wrong:
-            return
-        if not can_rehearse(self.session.play):
-            self.wrong["crowd_bidders"] = "not_rehearsed"
             return
         self.spread = await rehearse(self.session, crowd)
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from engine.canonical import canonical_bytes
-from engine.replay.rehearsal import BIDDERS_MAX, Crowd
+from engine.replay.crowds import Crowd
+from engine.replay.rehearsal import BIDDERS_MAX
 from engine.rules.auction.clearing.descending import Clock, runs_us
 from engine.rules.auction.clearing.multi_unit import Pricing
 from engine.rules.auction.clearing.priority import PriorityMode

@@ -65,6 +65,8 @@ class LiveMarket:
                 **changes,
             }
         )
+        self.opens_in_s = 0.0
+        """When the next session opens that is published here."""
         self.services: Services = self.do(self._stack.enter_async_context(running(config)))
         self.address = f"http://127.0.0.1:{self.services.config.http_port}"
 
@@ -143,7 +145,7 @@ class LiveMarket:
 
     def open_session(self, kind: ft.Format, *bidders: str, lasts_s: float = 3_600, **around: Any) -> str:
         """Publish a session of another format that is open now, with these bidders admitted."""
-        lot, now_us = f"f{uuid.uuid4().hex[:10]}", self.services.now_us
+        lot, now_us = f"f{uuid.uuid4().hex[:10]}", self.services.now_us + int(self.opens_in_s * SECOND)
         play = ft.SessionTerms(format=kind, **around)
         clock = ft.clock_of(play)
         closes_at_us = now_us + (int(lasts_s * SECOND) if clock is None else runs_us(clock))

@@ -11,6 +11,7 @@ import pytest
 from engine.rules.auction.formats import terms as ft
 from engine.values import LotId
 from gateway.accounts.model import Role
+from gateway.desk import rehearsing
 from gateway.formatting import local_value
 from gateway.pages.i18n import catalogue
 from gateway.pages.session_form import FORMATS, OWN_FIELDS, problem_field
@@ -190,14 +191,20 @@ async def test_the_page_is_the_operators_and_the_desk_leads_to_it(desk: Desk) ->
         assert (await html(person, "/desk/sessions/new"))[0] == 403
 
 
-async def test_a_rehearsal_shows_a_distribution_and_publishes_nothing(desk: Desk) -> None:
-    crowd = {"crowd_bidders": "4", "crowd_middle": "800", "crowd_spread": "30", "crowd_seed": "1"}
-    form = desk.filled("falling")
-    status, text = await desk.send("rehearse", form, **crowd)
-    assert status == 200 and text.count("<rect") == 20 and "% 的成交不高于" in text and not KEY.search(text)
-    assert desk.town.services.engine.state(LotId(form["lot_id"])) is None
-    for name, changes in (("weighted", {}), ("falling", {"crowd_bidders": "51"}), ("falling", {"crowd_middle": "x"})):
-        status, text = await desk.send("rehearse", desk.filled(name), **{**crowd, **changes})
+async def test_a_rehearsal_shows_a_distribution_and_publishes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsing, "SECONDS", 0.2)
+    crowd = {"crowd_bidders": "4", "crowd_middle": "1200", "crowd_spread": "30", "crowd_seed": "1"}
+    for name in FORMATS:
+        form = desk.filled(name)
+        crowd["crowd_middle"] = "4000" if name == "packages" else "1200"
+        status, text = await desk.send("rehearse", form, **crowd)
+        assert status == 200 and text.count("<rect") == 20 and "% 的成交不高于" in text, name
+        assert not KEY.search(text)
+        assert desk.town.services.engine.state(LotId(form["lot_id"])) is None
+    for changes in ({"crowd_bidders": "51"}, {"crowd_middle": "x"}):
+        status, text = await desk.send("rehearse", desk.filled("falling"), **{**crowd, **changes})
         assert status == 422 and "<rect" not in text
 
 

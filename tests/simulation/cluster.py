@@ -31,6 +31,7 @@ from tests.simulation.fault_log import FaultLog, Faults, Gate
 from tests.simulation.market import SHARDS, SLOW_US, Conversation, Market, Outcome, Plan
 from tests.simulation.promises import CLOCK_SLACK_US, Broken
 from tests.simulation.virtual_loop import VirtualClock, run_virtual
+from tests.simulation.watch import Watcher
 
 LEASE = LeaseSettings(lease_us=1_000_000, margin_us=200_000, look_s=0.1, hand_over_look_s=0.02, leave_s=8.0)
 STALL_US = 2_000_000

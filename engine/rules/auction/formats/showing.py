@@ -32,6 +32,8 @@ class PublicClock(Struct, frozen=True, kw_only=True):
     step_us: int
     started_us: InstantUs
     floor: str | None
+    stopped_us: InstantUs | None = None
+    """Since when it stands still; the price of that instant stands meanwhile."""
 
 
 class PublicOpening(Struct, frozen=True, kw_only=True):
@@ -128,6 +130,8 @@ class OwnPlay(Struct, frozen=True, kw_only=True, omit_defaults=True):
     envelope_seq: int | None = None
     envelope_digest: str | None = None
     taker: bool = False
+    taken: int = 0
+    """Units he has taken at a falling price."""
     may_exercise: bool = False
     excluded: bool = False
 
@@ -216,6 +220,7 @@ def own_play(state: LotState, party: PartyId) -> OwnPlay:
         envelope_seq=None if held is None else held.seq,
         envelope_digest=None if held is None else held.digest,
         taker=mark_of(play)[0] == party,
+        taken=sum(one.quantity for one in play.takings if one.bidder_id == party),
         may_exercise=asked and holder_of(state, party) is not None,
         excluded=party in state.excluded,
     )
@@ -246,7 +251,8 @@ _KINDS: dict[type[Struct], str] = {
 
 def _clock(state: LotState, play: Play) -> PublicClock | None:
     clock = clock_of(play.terms)
-    if clock is None or state.closes_at_us is None or state.phase not in (Phase.SCHEDULED, Phase.OPEN):
+    running = state.halted_phase or state.phase
+    if clock is None or state.closes_at_us is None or running not in (Phase.SCHEDULED, Phase.OPEN):
         return None
     return PublicClock(
         start=str(clock.start),
@@ -254,6 +260,7 @@ def _clock(state: LotState, play: Play) -> PublicClock | None:
         step_us=clock.step_us,
         started_us=InstantUs(state.closes_at_us - runs_us(clock)),
         floor=None if hides_end(state) else str(clock.floor),
+        stopped_us=state.halted_at_us,
     )
 
 

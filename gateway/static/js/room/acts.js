@@ -9,8 +9,8 @@ import { parseAmount } from "../lib/money.js";
 const TRIES = 4;
 const PAUSE_MS = 800;
 
-/** Acts over `post(path, body)`; `say({kind, text})` shows what became of them, `done()` asks for a fresh view. */
-export function formatActs({ page, t, csrf, room, draft, say, done, refusal }) {
+/** Acts over `post(path, body)`; `say({kind, text})` shows what became of them, `kept(receipt)` keeps a receipt, `done()` asks for a fresh view. */
+export function formatActs({ page, t, csrf, room, draft, say, kept, done, refusal }) {
   let open = false;
 
   async function post(path, body) {
@@ -35,7 +35,9 @@ export function formatActs({ page, t, csrf, room, draft, say, done, refusal }) {
     say({ kind: "wait", text: t("room.sending") });
     try {
       const { ok, said } = await post(path, body);
-      say(ok ? { kind: "good", text: t(good, { seq: said.seq }) } : { kind: "bad", text: refusal(said.code, said.data ?? {}) });
+      const seq = ok && room().you ? said.seq : undefined;
+      if (seq) kept({ t: "accepted", id: said.id ?? `${page.lot}/${seq}`, lot: page.lot, seq, wish: { amount: said.bid?.price } });
+      say(ok ? { kind: "good", text: t(good, { seq: said.seq }), seq } : { kind: "bad", text: refusal(said.code, said.data ?? {}) });
     } catch {
       say({ kind: "bad", text: t("room.act_unanswered") });
     } finally {

@@ -6,8 +6,9 @@ import { countdown, when } from "../lib/texts.js";
 
 /** The price of a falling clock at an instant: {price, nextMs, share} or null; the same as `price_at` of the rules. */
 export function fallingPrice(clock, serverUs) {
-  if (!clock || serverUs === null) return null;
-  const elapsed = Math.max(0, serverUs - clock.started_us);
+  const atUs = clock?.stopped_us ?? serverUs;
+  if (!clock || atUs === null) return null;
+  const elapsed = Math.max(0, atUs - clock.started_us);
   const fallen = Math.floor(elapsed / clock.step_us);
   const floor = clock.floor === undefined || clock.floor === null ? 0n : BigInt(clock.floor);
   const price = BigInt(clock.start) - BigInt(fallen) * BigInt(clock.step);
@@ -25,7 +26,7 @@ export function formatNow(see) {
   const takesOpenBids = play.format === "ascending";
   return html`
     <p class="format-name">${t(`room.format.${play.format}`)}${play.round_no > 1 ? html` · ${t("room.round", { no: play.round_no })}` : nothing}</p>
-    ${play.clock && live.phase === "open" ? fallingView(see) : takesOpenBids ? nothing : stageView(see)}
+    ${play.clock ? fallingView(see) : takesOpenBids ? nothing : stageView(see)}
     ${play.left !== undefined && play.left !== null && play.units > 1 ? seatsView(see) : nothing}
     ${play.opening ? openingView(see) : nothing}
     ${play.shares?.length ? sharesView(see) : nothing}
@@ -36,17 +37,27 @@ export function formatNow(see) {
 function fallingView({ t, room, page, serverUs }) {
   const now = fallingPrice(room.live.play.clock, serverUs);
   if (now === null) return html`<p class="muted">${t("clock.quality.none")}</p>`;
+  const { clock } = room.live.play;
+  const step = money(clock.step, page.currency);
+  if (room.live.phase !== "open") {
+    const before = room.live.phase === "scheduled";
+    return html`
+      <p class="panel__label">${t(before ? "room.start_price" : "room.falling_price")}</p>
+      <p class="price price--huge">${money(now.price, page.currency)}</p>
+      <p class="muted">${before ? t("room.will_fall", { time: countdown(clock.step_us / 1000, t("room.day")), step }) : t("room.clock_stands")}</p>
+      <p class="muted">${t("room.falling_rule")}</p>`;
+  }
   return html`
     <p class="panel__label">${t("room.falling_price")}</p>
     <p class="price price--huge price--falling" role="timer" aria-live="off">${money(now.price, page.currency)}</p>
     <progress class="fall" max="1" value=${now.share} aria-label=${t("room.next_fall")}></progress>
-    <p class="muted">${now.atFloor ? t("room.at_floor") : t("room.next_fall_in", { time: countdown(now.nextMs, t("room.day")), step: money(room.live.play.clock.step, page.currency) })}</p>
+    <p class="muted">${now.atFloor ? t("room.at_floor") : t("room.next_fall_in", { time: countdown(now.nextMs, t("room.day")), step })}</p>
     <p class="muted">${t("room.falling_rule")}</p>`;
 }
 
 function stageView({ t, room, page }) {
   const { live } = room;
-  if (live.price !== null) return html`<p class="panel__label">${t(live.phase === "sold" ? "room.price" : "room.mark")}</p><p class="price price--huge">${money(live.price, page.currency)}</p>`;
+  if (live.price !== null) return html`<p class="panel__label">${t(live.phase === "sold" ? "room.final_price" : "room.mark")}</p><p class="price price--huge">${money(live.price, page.currency)}</p>`;
   return html`<p class="envelope ${live.phase === "closed" ? "envelope--closed" : ""}" aria-hidden="true">✉</p><p class="muted">${t(`room.stage.${live.phase}`)}</p>`;
 }
 
@@ -128,7 +139,7 @@ function ownView(see) {
       ${amountForm(see, act.bestBid, t("room.best_bid"))}`;
   }
   const sealing = live.phase === "sealing" || (live.phase === "open" && !play.clock);
-  if (!sealing) return html`<p class="muted">${t("room.no_bids_now")}</p>`;
+  if (!sealing) return html`<p class="muted">${t(isOver(live) ? "room.over" : "room.no_bids_now")}</p>`;
   if (you.play?.taker) return html`<p class="muted">${t("room.you_took")}</p>`;
   if (!page.can_seal) return html`<p class="announce">${t("room.seal_needs_https")}</p>`;
   const held = you.play?.envelope_seq;
@@ -140,12 +151,17 @@ function ownView(see) {
     ${busy ? html`<p class="muted">${t("room.sending")}</p>` : nothing}`;
 }
 
+/** Whether nothing can be done in a session any more. */
+export const isOver = (live) => ["sold", "passed", "voided", "withdrawn"].includes(live.phase);
+
 function takeView(see) {
   const { t, room, page, act, busy, serverUs } = see;
   const now = fallingPrice(room.live.play.clock, serverUs);
   if (now === null) return html`<p class="muted">${t("clock.quality.none")}</p>`;
   const several = (room.live.play.units ?? 1) > 1;
+  const mine = room.you.play?.taken ?? 0;
   return html`
+    ${several && mine > 0 ? html`<p class="answer answer--good">${t("room.you_took_units", { count: mine })}</p>` : nothing}
     ${several ? html`<label for="quantity">${t("room.quantity")}</label><input id="quantity" name="quantity" inputmode="numeric" value="1" autocomplete="off" />` : nothing}
     <button class="button button--block button--take" type="button" ?disabled=${busy} @click=${() => act.take(now.price)}>
       ${t("room.take", { price: money(now.price, page.currency) })}
@@ -197,6 +213,8 @@ function scoresView({ t, room, page, act, busy }) {
     <button class="button button--block" ?disabled=${busy}>${t("room.scores_send")}</button></form>`;
 }
 
-function answerView({ answer }) {
-  return answer === null ? nothing : html`<div class="answer answer--${answer.kind}" role="status">${answer.text}</div>`;
+function answerView({ t, room, answer }) {
+  if (answer === null) return nothing;
+  const receipt = answer.seq ? html` <a href="/receipts/${room.live.lot}/${answer.seq}?file=1" download>${t("room.download")}</a>` : nothing;
+  return html`<div class="answer answer--${answer.kind}" role="status">${answer.text}${receipt}</div>`;
 }

@@ -82,6 +82,7 @@ const formats = formatActs({
     announcer.now(said.text, performance.now());
     schedule();
   },
+  kept: (receipt) => session.keep(receipt),
   done: () => live.refresh(page.lot),
   refusal,
 });

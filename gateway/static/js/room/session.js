@@ -267,7 +267,11 @@ export class RoomSession {
   _settle(id, receipt) {
     this._again.delete(id);
     if (this.pending.delete(id)) this._store();
-    if (this.receipts.some((known) => known.id === id && known.t === receipt.t)) return;
+    if (!this.receipts.some((known) => known.id === id && known.t === receipt.t)) this.keep(receipt);
+  }
+
+  /** Keep a receipt for the list; the oldest goes when there are too many. */
+  keep(receipt) {
     this.receipts.push(receipt);
     if (this.receipts.length > RECEIPTS_KEPT) this.receipts.shift();
   }

@@ -4,7 +4,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { money, plain } from "../lib/money.js";
 import { countdown, when } from "../lib/texts.js";
-import { formatBid, formatNow, isOtherFormat } from "./formats.js";
+import { formatBid, formatNow, isOtherFormat, isOver } from "./formats.js";
 
 const QUICK_STEPS = [0, 1, 4];
 const ROWS_SHOWN = 120;
@@ -32,7 +32,7 @@ function nowView(see) {
     </div>
     ${haltedView(see)}
     ${isOtherFormat(live) ? formatNow(see) : nothing}
-    ${takesOpenBids(live) ? html`<p class="panel__label">${live.price === null ? t("room.start_price") : t("room.price")}</p>
+    ${takesOpenBids(live) ? html`<p class="panel__label">${live.price === null ? t("room.start_price") : t(live.phase === "sold" ? "room.final_price" : "room.price")}</p>
     <p class="price price--huge" data-price>${money(live.price ?? page.start_price, page.currency)}</p>
     ${standingView(see, you, live)}` : ownCodeView(see, you, live)} ${clockView(see)}
     ${see.announce ? html`<p class="announce">${see.announce}</p>` : nothing}
@@ -109,7 +109,7 @@ function endView({ t, room, page }) {
     voided: () => `${t("room.voided")} ${live.end_reason}`,
     withdrawn: () => `${t("room.withdrawn")} ${live.end_reason}`,
   };
-  return html`<p class="announce">${words[live.phase]?.() ?? ""}</p>`;
+  return words[live.phase] ? html`<p class="announce">${words[live.phase]()}</p>` : nothing;
 }
 
 function bidView(see) {
@@ -119,7 +119,7 @@ function bidView(see) {
   if (other !== null && !(takesOpenBids(live) && live.phase !== "priority")) return other;
   const open = live.phase === "open" || live.phase === "limited";
   if (you === null) return html`<p class="muted">${t(page.signed_in ? "room.need_code" : "room.need_login")}</p>`;
-  if (!open) return html`<p class="muted">${t("room.no_bids_now")}</p>${answerView(see)}`;
+  if (!open) return html`<p class="muted">${t(isOver(live) ? "room.over" : "room.no_bids_now")}</p>${answerView(see)}`;
   return html`
     <p class="panel__label">${t("room.minimum", { amount: money(live.minimum, page.currency) })}</p>
     ${you.leading ? html`<p class="muted">${t("room.leading_hint")}</p>` : quickView(see)}
