@@ -229,9 +229,9 @@ def main() -> int:
     directory.mkdir(parents=True, exist_ok=True)
     chosen = [one for one in scenes() if not sys.argv[2:] or one[0].startswith(tuple(sys.argv[2:]))]
     data = Path(tempfile.mkdtemp(prefix="ortoo-rooms-"))
-    server = asyncio.run(embedded.start(data / "postgres", settings=embedded.SMALL))
+    server = asyncio.run(embedded.start(data / "server", settings=embedded.SMALL))
     asyncio.run(_make_template(server))
-    market = LiveMarket(asyncio.run(_create(server)), data)
+    market = LiveMarket(asyncio.run(_create(server)), data / "market")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
