@@ -1,11 +1,13 @@
 """Deals struck in three ways go through the pages in Chromium to a registration number: a live auction, a seat of a licence, an agreement
 after its publicity. Each on one market with a sandbox bank in a process of its own: confirmation, contract, both signatures, payment,
-proof, form without retyping, the registrars' desk, number and certificate. The posted listing is walked in test_registration.py.
+proof, form without retyping, the registrars' desk, number and certificate; one of them on to the payout list of its income. The posted
+listing is walked in test_registration.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import csv
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -30,6 +32,7 @@ from tests.browser.settling import (
     PHONE,
     TYPED,
     Settlement,
+    downloaded,
     organisation,
     until,
 )
@@ -140,6 +143,42 @@ def to_the_number(
     return shown
 
 
+def distribute(quay: Quay, deal: Settlement, visit: Callable[..., Any], tmp_path: Path) -> None:
+    """The unit adopts a policy, shares what came in, makes it public, pays it out: that payment ends the deal."""
+    page = visit("/console/distribution", "quay-institute")
+    policy = {
+        "title": "收益分配办法", "adopted_ref": "院发〔2026〕8号", "reward_1": "70", "college_1": "10", "main": "50", "staff": "5",
+    }  # fmt: skip
+    for name, value in policy.items():
+        page.fill(f"input[name={name}]", value)
+    page.locator("button[value=propose_policy]").click()
+    approver = visit("/console/distribution", "quay-approver")
+    approver.locator("button[value=approve_policy]").click()
+    approver.locator(".tag--good").wait_for()
+    page.goto(f"{quay.market.address}/deals/{deal.id}")
+    assert page.locator("button[value=distributed]").count() == 0, "there is one way"
+    page.locator(f"a.button[href='/deals/{deal.id}/distribution']").click()
+    page.fill("#f-cost_valuation", "20,000")
+    page.fill("#f-persons", "甲，主要，60\n乙，其他，40\n丙，服务，1")
+    page.get_by_role("button", name="拟订").click()
+    page.wait_for_url("**/distribution/X-*")
+    approver.goto(page.url)
+    approver.locator("button[value=approve]").click()
+    approver.get_by_text("公示中").first.wait_for()
+    plan = quay.market.do(quay.services.distribution.read(f"X-{deal.id}-1"))
+    quay.market.do(travel(quay.services.engine, plan.public_until_us))
+    page = visit(f"/distribution/X-{deal.id}-1", "quay-institute", size=PHONE)
+    paid = list(csv.reader(downloaded(page, "payout.csv", tmp_path).decode("utf-8-sig").splitlines()))[1:]
+    assert [(row[4], row[6]) for row in paid] == [("甲", "311220.00"), ("乙", "207480.00"), ("丙", "27300.00")]
+    page.fill("#f-text", "工资单 2026-12")
+    page.locator("button[value=pay]").click()
+    page.get_by_text("工资单 2026-12").first.wait_for()
+    assert deal.until(Phase.ARCHIVED).distribution_ref == f"X-{deal.id}-1"
+    split = plan.proposed.split
+    parts = (split.reward_fen, split.college_fen, split.office_fen, split.broker_fen, split.unit_fen, split.costs_fen)
+    assert sum(parts) == 800_000_00 and sum(one.amount_fen for one in split.persons) == split.reward_fen == 546_000_00
+
+
 def test_a_live_auction(quay: Quay, visit: Callable[..., Any], tmp_path: Path) -> None:
     market, lot, now_us = quay.market, f"quay-{uuid4().hex[:6]}", quay.services.now_us
     market.do(register_verified(quay.services, market.account("quay-rival"), "6200000000000003003"))
@@ -209,4 +248,5 @@ def test_an_agreement_after_its_publicity(quay: Quay, visit: Callable[..., Any],
     deal = quay.settlement(visit, f"DN-{notice}")
     shown = to_the_number(deal, "2026150201000503", 800_000, tmp_path)
     assert "专利权转让" in shown["contracttype"], shown
+    distribute(quay, deal, visit, tmp_path)
     assert notices.state(notice).phase is NoticePhase.CONTRACT  # type: ignore[union-attr]
