@@ -23,6 +23,9 @@ _ELSEWHERE: Final = (
     "registrar-keys",
     "reference-receiver",
     "engine",
+    "standby",
+    "backup",
+    "restore",
 )
 """Commands that read their own arguments."""
 
@@ -79,6 +82,14 @@ def _run_elsewhere(command: str, arguments: list[str]) -> int:
         from gateway.machines.engine_command import main as engine
 
         return engine(arguments)
+    if command == "standby":
+        from gateway.safekeeping.standby_command import main as standby
+
+        return standby(arguments)
+    if command in ("backup", "restore"):
+        from gateway.safekeeping.backup_command import backup, restore_command
+
+        return backup(arguments) if command == "backup" else restore_command(arguments)
     if command == "reference-receiver":
         from gateway.reference_receiver.command import main as reference_receiver
 
@@ -109,6 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("probe", help="look at the public pages of running notices and record what was seen")
     commands.add_parser("registrar-keys", help="list, add and retire the keys shared with an outside registrar")
     commands.add_parser("reference-receiver", help="run a registrar's system to build and test against")
+    commands.add_parser(
+        "standby", help="make a standby of the database, look at both, fail over, take the old one back"
+    )
+    commands.add_parser("backup", help="copy the database, and receive all that is written since")
+    commands.add_parser("restore", help="restore a backup to any instant and check it, or rehearse that")
     commands.add_parser("replay", help="run recorded sessions through the rules and the journal")
     commands.add_parser("verify", help="check the whole log, or one receipt")
     from gateway import admin_command

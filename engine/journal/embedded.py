@@ -110,6 +110,7 @@ async def start(
     settings: Mapping[str, str] = {},
     configured_bin_dir: Path | None = None,
     report: Callable[[str], None] = lambda line: None,
+    within_s: float = START_S,
 ) -> EmbeddedPostgres:
     """Start the server over `directory`, creating it on first use, and create the database `ortoo`.
 
@@ -120,7 +121,7 @@ async def start(
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     directory.chmod(0o700)
     data_dir = directory.absolute() / "data"
-    prefix = _as_unprivileged()
+    prefix = as_unprivileged()
     if not (data_dir / "PG_VERSION").exists():
         report("PostgreSQL: creating the database")
         await _initialise(bin_dir, data_dir, prefix)
@@ -131,7 +132,7 @@ async def start(
         data_dir, socket_dir, _launch(bin_dir, data_dir, socket_dir, prefix, {**DEFAULTS, **settings}), bin_dir
     )
     try:
-        await _accepting(server)
+        await _accepting(server, within_s)
     except BaseException:
         server.process.kill()
         raise
@@ -169,7 +170,7 @@ def find_binaries(configured: Path | None = None) -> Path:
     )
 
 
-def _as_unprivileged() -> list[str]:
+def as_unprivileged() -> list[str]:
     """Return what stands before a command so that PostgreSQL accepts to run: nothing, unless we are root."""
     if os.geteuid() != 0:
         return []
@@ -208,9 +209,9 @@ def _launch(
         return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
-async def _accepting(server: EmbeddedPostgres) -> None:
+async def _accepting(server: EmbeddedPostgres, within_s: float) -> None:
     try:
-        async with asyncio.timeout(START_S):
+        async with asyncio.timeout(within_s):
             while True:
                 if not server.alive:
                     log = (server.data_dir.parent / "postgres.log").read_text(errors="replace")
@@ -221,7 +222,7 @@ async def _accepting(server: EmbeddedPostgres) -> None:
                 except (OSError, asyncpg.CannotConnectNowError):
                     await asyncio.sleep(0.03)
     except TimeoutError:
-        raise PostgresUnavailable(f"PostgreSQL did not accept connections within {START_S:.0f} s") from None
+        raise PostgresUnavailable(f"PostgreSQL did not accept connections within {within_s:.0f} s") from None
     try:
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", USER):
             await connection.execute(f"CREATE DATABASE {USER}")

@@ -8,7 +8,9 @@ around a commit.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +35,20 @@ KINDS: Final = "hqqtqthqqbbtbbbbt"
 """Type of each column, as `copy_rows` names them: smallint, bigint, text, bytea."""
 OWNER_TAKEN: Final = ("shard.owner_taken", 1)
 TAKE_ATTEMPTS: Final = 50
-CONNECT_S: Final = 60.0
+CONNECT_S: Final = 10.0
+"""For each address."""
+DEAD_LINE: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 9_000),
+)
+"""A server whose machine or network is gone says nothing: the kernel ends such a line after nine seconds. No commit is ever cancelled
+for being slow; a living server answers these probes however long a commit takes.
+"""
+_TIMELINES: Final[dict[str, int]] = {}
+"""Highest timeline seen at each address. A fail-over raises it; who shows a lower one is the old primary come back."""
 
 UNREACHABLE: Final = (
     OSError,
@@ -71,6 +86,8 @@ class PostgresLog:
         self._kind = kind
         self._secrecy = secrecy
         self._connection: asyncpg.Connection | None = None
+        self._warned = ""
+        """Last warning on this connection: of a commit it means that the standby may not have it."""
 
     async def close(self) -> None:
         """Close the connection; the object can be used again."""
@@ -85,6 +102,10 @@ class PostgresLog:
             raise InDoubt("the journal is not connected")
         try:
             await _copy(connection, self._secrecy.hide(records))
+            if (
+                self._warned
+            ):  # "The transaction has already committed locally, but might not have been replicated to the standby."
+                raise InDoubt(self._warned)
         except asyncpg.UniqueViolationError as collision:
             if collision.constraint_name == "event_pkey":
                 raise Fenced("another writer took the shard") from collision
@@ -92,7 +113,7 @@ class PostgresLog:
         except BaseException as error:
             # Whatever it was, the connection is not to be trusted: what it sent may or may not have been committed.
             self._drop()
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, InDoubt):
                 raise InDoubt(type(error).__name__) from error
             raise
 
@@ -109,6 +130,9 @@ class PostgresLog:
                 except asyncpg.UniqueViolationError:
                     continue
                 await connection.fetchval(QUERIES["barrier"])
+                if self._warned:
+                    self._drop()
+                    raise JournalUnavailable(self._warned)
                 return [_taken(head, record) for head, record in zip(heads, records, strict=True)]
         except UNREACHABLE as error:
             self._drop()
@@ -202,10 +226,16 @@ class PostgresLog:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             try:
-                self._connection = await connect(self._dsn)
+                self._connection = connection = await connect(self._dsn)
             except UNREACHABLE as error:
                 raise JournalUnavailable(str(error)) from error
+            self._warned = ""
+            connection.add_log_listener(self._hear)
         return self._connection
+
+    def _hear(self, connection: object, message: asyncpg.PostgresLogMessage) -> None:  # noqa: ARG002  # asyncpg's signature
+        if message.sqlstate.startswith("01"):
+            self._warned = message.message
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -220,9 +250,20 @@ async def _copy(connection: asyncpg.Connection, records: Sequence[Record]) -> No
 
 
 async def connect(dsn: str, timeout_s: float = CONNECT_S) -> asyncpg.Connection:
-    """Open a connection that may add to the log but not change it: as role ortoo_writer where the database has it."""
+    """Open a connection that may add to the log but not change it: as role ortoo_writer where the database has it.
+
+    Raises:
+        JournalUnavailable: this is a server that was replaced: its history ended where a standby was promoted.
+    """
     connection = await asyncpg.connect(dsn, timeout=timeout_s, server_settings={"application_name": "ortoo-journal"})
     try:
+        _watch_line(connection)
+        timeline = await connection.fetchval(QUERIES["timeline"])
+        if timeline < _TIMELINES.setdefault(dsn, timeline):
+            raise JournalUnavailable(
+                f"a primary that was replaced answers: timeline {timeline} after {_TIMELINES[dsn]}"
+            )
+        _TIMELINES[dsn] = timeline
         if await connection.fetchval(
             "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ortoo_writer' AND pg_has_role(oid, 'MEMBER'))"
         ):
@@ -231,6 +272,14 @@ async def connect(dsn: str, timeout_s: float = CONNECT_S) -> asyncpg.Connection:
         connection.terminate()
         raise
     return connection
+
+
+def _watch_line(connection: asyncpg.Connection) -> None:
+    transport: asyncio.Transport = connection._transport  # type: ignore[attr-defined]  # asyncpg has no setting for it
+    line = transport.get_extra_info("socket")
+    if line.family != socket.AF_UNIX:
+        for level, option, value in DEAD_LINE:
+            line.setsockopt(level, option, value)
 
 
 def _taking(head: asyncpg.Record, owner: str, at_us: InstantUs) -> Record:

@@ -146,6 +146,10 @@ class Book(Generic[C, E, S]):
         """Return the epoch under which the lot's shard is owned."""
         return self._heads[self._shard_of(subject_id)][0]
 
+    def heads(self) -> dict[int, int]:
+        """Return the last sequence number of every shard of ours, as decided so far."""
+        return {shard: seq for shard, (_, seq) in self._heads.items()}
+
     def shard_epoch(self, shard: int) -> int:
         """Return the epoch under which a shard of ours is owned."""
         return self._heads[shard][0]

@@ -64,9 +64,11 @@ class SharedWriter(Writer[C, E, S]):
             JournalUnavailable: try again later.
             InDoubt: the same.
         """
+        self._refuse_if_lost()
         joining = await prepare(
             self._adopting, self._rules, self._owner, shards, self._clock.now_us, self._random_bytes
         )
+        self._check_heads(joining.taken)
         self._joining.append(joining)
         self._moves.append(joining)
         self._wake.set()

@@ -23,7 +23,7 @@ from msgspec import Struct
 from engine.bus.local import Change, Envelope, Inbox, Shards
 from engine.evidence.receipts import Receipt, receipt_on_record, refused
 from engine.journal.folding import CorruptLog
-from engine.journal.log import EventLog, Fenced, InDoubt, JournalUnavailable
+from engine.journal.log import EventLog, Fenced, InDoubt, JournalUnavailable, Taken
 from engine.journal.records import Record
 from engine.rules.rejections import Reject
 from engine.runtime.book import Batch, Book
@@ -116,6 +116,9 @@ class Writer(Generic[C, E, S]):
         self._stopping = False
         self._held = False
         self._last_us = InstantUs(0)
+        self._sure_heads: dict[int, int] = {}
+        """By shard: how far its log surely went when we last had it."""
+        self._events_lost = False
         self._outages: list[tuple[InstantUs, InstantUs]] = []
         self.committed: dict[SubjectId, S] = {}
         """Committed states of the lots in memory: all that have not ended, and those that ended a short while ago."""
@@ -251,8 +254,10 @@ class Writer(Generic[C, E, S]):
 
     async def _own(self) -> None:
         """Take the shards, read the lots that live, and give back the time that nobody served them."""
+        self._refuse_if_lost()
         shards = sorted(self._shards)
         taken = await self._journal.take(shards, self._owner, self._clock.now_us())
+        self._check_heads(taken)
         book = Book(self._rules, taken, self._random_bytes)
         stored_lots = await self._journal.load_live(shards)
         for stored in stored_lots:
@@ -285,7 +290,9 @@ class Writer(Generic[C, E, S]):
                 if from_us is not None:
                     self._book.record_outage(from_us, now_us, batch, shard)
                     since_us[shard] = now_us
+            self._flying = batch
             await self._commit(batch)
+            self._flying = Batch()
             self._finish(batch)
             if self._clock.now_us() - now_us <= PROMPT_US:
                 return
@@ -424,13 +431,37 @@ class Writer(Generic[C, E, S]):
         flight, self._flight = self._flight, None
         if flight is not None:
             await asyncio.wait([flight])
-            flight.exception()
+        landed = flight is not None and not flight.cancelled() and flight.exception() is None
+        self._note_heads((self._ahead,) if landed else (self._flying, self._ahead))
         batches = (self._landed, self._flying, self._ahead)
         self._landed, self._flying, self._ahead = Batch(), Batch(), Batch()
         self._after_drop()
         taken, self._taken = self._taken, []
         decided = [envelope for batch in batches for envelope in batch.envelopes]
         return list({id(envelope): envelope for envelope in (*decided, *taken)}.values())
+
+    def _note_heads(self, unsure: Sequence[Batch[C, E, S]]) -> None:
+        """Remember how far each shard of ours surely went, not counting these batches."""
+        heads = self._book.heads()
+        for batch in unsure:
+            for record in reversed(batch.records):
+                heads[record.shard] = record.seq - 1
+        for shard, seq in heads.items():
+            self._sure_heads[shard] = max(seq, self._sure_heads.get(shard, 0))
+
+    def _check_heads(self, taken: Sequence[Taken]) -> None:
+        """A log that is shorter than what we have acknowledged belongs to a server that must not serve: a standby was promoted
+        that had not everything. Nobody bids on it until a person has looked; a process that starts anew knows nothing of it.
+        """
+        for one in taken:
+            if one.head_seq <= self._sure_heads.get(one.shard, 0):
+                log.critical("acknowledged_events_lost", extra={"shard": one.shard, "after_seq": one.head_seq - 1})
+                self._events_lost = True
+        self._refuse_if_lost()
+
+    def _refuse_if_lost(self) -> None:
+        if self._events_lost:
+            raise JournalUnavailable("acknowledged events are missing in the log of this server")
 
     def _plan(self, subject_id: SubjectId) -> None:
         state = self.committed.get(subject_id) if self._book.is_readable(subject_id) else None

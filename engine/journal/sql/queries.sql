@@ -22,6 +22,11 @@ ORDER BY s.shard;
 -- Waits for the standby like any commit; a read alone would not (docs/adr/0004).
 SELECT pg_logical_emit_message(true, 'ortoo', 'barrier');
 
+-- name: timeline
+-- Which of its histories this server writes; every promotion begins a new one.
+SELECT CASE WHEN pg_is_in_recovery() THEN 0
+    ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END;
+
 -- name: live_lots
 -- Lots that were published and have not ended.
 SELECT e.stream FROM event e

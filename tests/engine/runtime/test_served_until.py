@@ -112,6 +112,29 @@ def test_a_commit_that_hung_and_succeeded_interrupts_what_would_have_ended_meanw
     run_virtual(main())
 
 
+def test_a_log_that_lost_what_was_acknowledged_is_not_served() -> None:
+    """A standby was promoted that had not everything: better no market than one that forgets a bid."""
+
+    async def main() -> None:
+        desk = Desk()
+        await (await desk.publish("a1", closes_in_s=600))
+        await asyncio.sleep(0.1)
+        lost = desk.database.streams.pop(LOT_STREAM + "a1")
+        kept = [record for record in desk.database.rows[lost[0].shard] if record not in lost]
+        desk.database.rows[lost[0].shard] = kept
+        desk.database.live.discard(LOT_STREAM + "a1")
+        desk.faults.lost_before = 1.0
+        hanging = await desk.publish("a2", closes_in_s=600)
+        await asyncio.sleep(0.1)
+        desk.faults.lost_before = 0.0
+        await asyncio.sleep(10)
+        assert not desk.writer.serving
+        assert not hanging.done()
+        desk.running.cancel()
+
+    run_virtual(main())
+
+
 def test_a_prompt_commit_is_no_outage() -> None:
     async def main() -> None:
         desk = Desk()
