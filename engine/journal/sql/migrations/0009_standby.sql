@@ -1,4 +1,4 @@
--- Which standby commits wait for (docs/adr/0020). It travels to the standby itself, which therefore knows whether it has every
+-- Which standby commits wait for (docs/adr/0021). It travels to the standby itself, which therefore knows whether it has every
 -- acknowledged event when it is to be promoted; the server's own setting does not travel.
 CREATE TABLE required_standby (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
