@@ -1,4 +1,6 @@
-"""One contract for the journal's port, passed by PostgreSQL and by the simulator's stand-in: so the simulator is no kinder."""
+"""One contract for the journal's port, passed by PostgreSQL, by PostgreSQL with hidden lots, and by the simulator's stand-in: so the
+simulator is no kinder, and what hides changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
+import asyncpg
 import pytest
 
 from engine.journal.codec import encode_event
@@ -16,14 +19,17 @@ from engine.journal.log import EventLog, Fenced, InDoubt
 from engine.journal.postgres import PostgresLog
 from engine.journal.records import Record, lot_stream
 from engine.journal.sealing import seal
-from engine.rules.auction.commands import Subject
-from engine.rules.auction.events import LotPublished, LotVoided
+from engine.journal.secrecy import CLEAR, Vault, is_hidden
+from engine.journal.streams import LOTS
+from engine.rules.auction.commands import PauseKind, Subject
+from engine.rules.auction.events import LotPaused, LotPublished, LotVoided
 from engine.values import InstantUs, LotId, PartyId, shard_of
 from tests.engine.rules.transcript import fixed_terms
 from tests.simulation.fault_log import Database, FaultLog, Faults
 
 LOT = LotId("contract")
 SHARD = shard_of(LOT)
+KEY = bytes(range(32))
 PUBLISHED = LotPublished(terms=fixed_terms(), subject=Subject(title_zh="测", title_en="T"), seller_id=PartyId("s"))
 
 
@@ -33,7 +39,7 @@ class MakeLog(Protocol):
     def __call__(self) -> EventLog: ...
 
 
-@pytest.fixture(params=["postgresql", "simulated"])
+@pytest.fixture(params=["postgresql", "hidden", "simulated"])
 async def make_log(request: pytest.FixtureRequest, make_database: Callable[[], str]) -> AsyncIterator[MakeLog]:
     if request.param == "simulated":
         database = Database()
@@ -43,7 +49,8 @@ async def make_log(request: pytest.FixtureRequest, make_database: Callable[[], s
     opened: list[PostgresLog] = []
 
     def make() -> PostgresLog:
-        opened.append(PostgresLog(dsn))
+        secrecy = Vault(KEY) if request.param == "hidden" else CLEAR
+        opened.append(PostgresLog(dsn, LOTS, secrecy))
         return opened[-1]
 
     yield make
@@ -179,3 +186,34 @@ async def test_since_when_nobody_served(make_log: MakeLog, alive_at_us: int | No
     assert second.unserved_from_us == (alive_at_us or 200)
     (third,) = await log.take([SHARD], "c", InstantUs(2_000))
     assert third.unserved_from_us == (alive_at_us or 200), "b took the shard but never served it"
+
+
+async def test_a_log_that_began_in_clear_goes_on_hidden_and_is_read_as_one(make_database: Callable[[], str]) -> None:
+    dsn = make_database()
+    clear, hiding = PostgresLog(dsn), PostgresLog(dsn, LOTS, Vault(KEY))
+    await take(clear)
+    first = record(2, 1)
+    await clear.append([first])
+    await take(hiding, "b", 20)
+    name, version, body = encode_event(LotPaused(reason="x", kind=PauseKind.OPERATOR))
+    second = seal(
+        SHARD, 4, 2, lot_stream(LOT), 2, (name, version), InstantUs(30), None, os.urandom(16), os.urandom(32), "op", body,
+        os.urandom(32), first.digest,
+    )  # fmt: skip
+    await hiding.append([second])
+    await hiding.save_snapshot(lot_stream(LOT), 1, b'{"leader_maximum":"593826174"}', first.digest)
+    connection = await asyncpg.connect(dsn)
+    try:
+        bodies = await connection.fetch("SELECT body FROM event WHERE stream = $1 ORDER BY stream_seq", lot_stream(LOT))
+        assert [is_hidden(row["body"]) for row in bodies] == [False, True]
+        state = await connection.fetchval("SELECT state FROM lot_snapshot")
+        assert is_hidden(state) and b"593826174" not in state
+        await connection.execute("DELETE FROM lot_snapshot")
+    finally:
+        await connection.close()
+    stored = await hiding.load(lot_stream(LOT))
+    assert stored is not None and list(stored.records) == [first, second]
+    assert second.command_id is not None
+    assert await hiding.find_command(lot_stream(LOT), second.command_id) == second
+    for log in (clear, hiding):
+        await log.close()
