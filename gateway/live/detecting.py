@@ -29,6 +29,7 @@ TELL_S: Final = 5.0
 AT_ONCE: Final = 500
 """Sessions paused at one look; the next look takes the others."""
 ACTOR: Final = "detector"
+AWAY: Final = (*UNREACHABLE, TimeoutError, asyncpg.PostgresError)
 
 log = logging.getLogger(__name__)
 
@@ -143,16 +144,24 @@ class Detector:
         return float(self.watch.fault is not None)
 
     async def _database_answers(self) -> bool:
-        """Ask over a connection of its own: a busy pool is no fault of the database."""
-        try:
-            async with asyncio.timeout(PROBE_S):
-                if self._connection is None or self._connection.is_closed():
-                    self._connection = await asyncpg.connect(
-                        self._dsn, server_settings={"application_name": "ortoo-detector"}
-                    )
-                return await self._connection.fetchval("SELECT NOT pg_is_in_recovery()") is True
-        except (*UNREACHABLE, TimeoutError, asyncpg.PostgresError):
-            if self._connection is not None:
-                self._connection.terminate()
-                self._connection = None
-            return False
+        """Ask over a connection of its own: a busy pool is no fault of the database, and an answer that is there counts,
+        however late this process looks at it.
+        """
+        asking = asyncio.get_running_loop().create_task(self._ask_database())
+        done, _ = await asyncio.wait([asking], timeout=PROBE_S)
+        if done and asking.exception() is None and asking.result():
+            return True
+        asking.cancel()
+        await asyncio.wait([asking])
+        if not asking.cancelled() and (error := asking.exception()) is not None and not isinstance(error, AWAY):
+            raise error
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+        return False
+
+    async def _ask_database(self) -> bool:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._dsn, server_settings={"application_name": "ortoo-detector"})
+        # Reading alone would also succeed on a standby.
+        return await self._connection.fetchval("SELECT NOT pg_is_in_recovery()") is True

@@ -62,6 +62,7 @@ class LiveMarket:
                 "bids_burst": 1_000,
                 "drain_seconds": 0,
                 "log_level": "warning",
+                "fault_detector": False,
                 **changes,
             }
         )

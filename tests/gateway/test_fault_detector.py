@@ -19,6 +19,7 @@ from engine.rules.auction import terms as t
 from engine.rules.auction.commands import PauseKind
 from engine.rules.auction.faults import Fault
 from engine.rules.auction.state import LotState
+from engine.runtime.engine import Engine
 from engine.values import DurationUs, InstantUs, LotId
 from gateway.accounts.model import Role
 from gateway.live.detecting import Detector, thresholds_of
@@ -27,7 +28,7 @@ from tests.gateway.conftest import MINUTE_US, Person, Town, market_config, wish
 from tests.gateway.test_deposits import html
 
 QUICK = {
-    "fault_detector": False, "fault_accounts_min": 8, "fault_hold_seconds": 0.5, "fault_silent_seconds": 0.5,
+    "fault_accounts_min": 8, "fault_hold_seconds": 0.5, "fault_silent_seconds": 0.5,
 }  # fmt: skip
 """The tests look themselves, so that nothing depends on when a look happens to fall."""
 
@@ -93,6 +94,12 @@ class Hall:
         state = self.town.services.engine.state(LotId(lot))
         assert state is not None
         return state
+
+
+@pytest.fixture(autouse=True)
+def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test machine that stands still for seconds would have the engine interrupt sessions by itself: not what is tried here."""
+    monkeypatch.setattr(Engine, "_look_for_stall", lambda engine: InstantUs(engine.clock.now_us()))
 
 
 @pytest.fixture
@@ -202,9 +209,30 @@ async def test_a_database_that_went_away_stops_what_is_about_to_end_once_it_is_b
     assert near.closes_at_us is not None and hall.town.services.now_us < near.closes_at_us
 
 
+async def test_without_a_writer_the_detector_says_so_and_the_outage_is_recorded_once(hall: Hall) -> None:
+    """The writer that serves again records the outage itself; the detector adds no second halt to it."""
+    engine = hall.town.services.engine
+    assert isinstance(engine, Engine)
+    await hall.look_for(0.1)
+    from_us = InstantUs(hall.town.services.now_us)
+    engine.hold()
+    await hall.look_until(Fault.WRITER)
+    assert hall.state("near").phase == "open"
+    engine.resume(from_us)
+    async with asyncio.timeout(30):
+        while hall.state("near").phase == "open":
+            await asyncio.sleep(0.01)
+    await hall.look_until(None)
+    near, far = hall.state("near"), hall.state("far")
+    assert (near.phase, near.halted_kind) == ("interrupted", PauseKind.FAULT) or near.halted_reason == "fault.writer"
+    records = await hall.town.services.reader.lot_of_types(LotId("near"), ("lot.interrupted", "lot.paused"), 5)
+    assert len(records) == 1, "one halt, whoever recorded it"
+    assert far.phase == "open"
+
+
 async def test_the_detector_runs_by_itself_in_a_market(fresh_database: str, tmp_path: Path) -> None:
     """As configured by default: nobody looks but the market."""
-    config = market_config(fresh_database, tmp_path, fault_hold_seconds=0.5)
+    config = market_config(fresh_database, tmp_path, fault_detector=True, fault_hold_seconds=0.5)
     async with (
         running(config) as services,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,

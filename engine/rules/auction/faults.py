@@ -44,6 +44,8 @@ class FaultThresholds(Struct, frozen=True, kw_only=True):
     """They are still away after this: who comes back at once lost nothing."""
     settle_us: DurationUs = DurationUs(1 * SECOND_US)
     """All must have been well for this long before a fault is over."""
+    gap_us: DurationUs = DurationUs(4 * SECOND_US)
+    """Two looks further apart than this tell nothing together: the process stood still, which the engine records itself."""
     longest_us: DurationUs = DurationUs(600 * SECOND_US)
     """After this people who are away have gone home."""
     near_end_us: DurationUs = DurationUs(60 * SECOND_US)
@@ -69,6 +71,7 @@ class Seen(Struct, frozen=True, kw_only=True):
 class Watch(Struct, frozen=True, kw_only=True):
     """What is remembered between two looks."""
 
+    looked_at_us: InstantUs | None = None
     bad_since_us: dict[Fault, InstantUs] = {}
     well_since_us: InstantUs | None = None
     """While a fault is declared: since when nothing is wrong."""
@@ -89,21 +92,23 @@ def observe(watch: Watch, seen: Seen, thresholds: FaultThresholds) -> Watch:
         Fault.DATABASE: not seen.database,
         Fault.CONNECTIONS: burst is not None,
     }
-    since = {fault: watch.bad_since_us.get(fault, seen.at_us) for fault, is_bad in bad.items() if is_bad}
+    blind = watch.looked_at_us is not None and seen.at_us - watch.looked_at_us > thresholds.gap_us
+    before = {} if blind else watch.bad_since_us
+    since = {fault: before.get(fault, seen.at_us) for fault, is_bad in bad.items() if is_bad}
     if watch.fault is None:
         return _declared(since, burst or frozenset(), seen, thresholds)
     well_since_us = None if bad[watch.fault] else watch.well_since_us or seen.at_us
     if well_since_us is not None and seen.at_us - well_since_us >= thresholds.settle_us:
-        return Watch(bad_since_us=since)
-    return replace(watch, bad_since_us=since, well_since_us=well_since_us)
+        return Watch(looked_at_us=seen.at_us, bad_since_us=since)
+    return replace(watch, looked_at_us=seen.at_us, bad_since_us=since, well_since_us=well_since_us)
 
 
 def _declared(since: dict[Fault, InstantUs], lost: frozenset[str], seen: Seen, thresholds: FaultThresholds) -> Watch:
     for fault, since_us in since.items():
         patience_us = thresholds.hold_us if fault is Fault.CONNECTIONS else thresholds.silent_us
         if seen.at_us - since_us >= patience_us:
-            return Watch(bad_since_us=since, fault=fault, since_us=since_us, lost=lost)
-    return Watch(bad_since_us=since)
+            return Watch(looked_at_us=seen.at_us, bad_since_us=since, fault=fault, since_us=since_us, lost=lost)
+    return Watch(looked_at_us=seen.at_us, bad_since_us=since)
 
 
 def _burst(watch: Watch, seen: Seen, thresholds: FaultThresholds) -> frozenset[str] | None:

@@ -104,6 +104,14 @@ def test_a_part_away_for_longer_than_a_moment_is_a_fault_until_it_has_settled(pa
     assert looks.look(1.5) is None
 
 
+def test_a_process_that_stood_still_has_seen_nothing_meanwhile() -> None:
+    looks = Looks()
+    looks.look(0.5, database=False)
+    looks.seconds += 5.0  # nobody looked: the time counts for nothing, neither way
+    assert looks.look(3.0, database=False) is None
+    assert looks.look(0.5, database=False) is Fault.DATABASE
+
+
 def test_a_session_is_at_stake_in_its_closing_window_or_its_last_minute() -> None:
     session = Session(fixed_terms(), "A")
     session.reach(at("09:30"))
