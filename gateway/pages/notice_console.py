@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -39,8 +40,10 @@ from gateway.notices.asking import find_visible, is_seller
 from gateway.notices.content import completers_of, content_of, terms_of
 from gateway.pages.i18n import language_of
 from gateway.pages.listing_desk import Problem
+from gateway.pages.pricing_words import rough
 from gateway.pages.rendering import page, see_other
 from gateway.parties.names import names_of
+from gateway.pricing.judging import judged, judged_notice
 from gateway.services import SERVICES, Services
 
 ACHIEVEMENTS_SHOWN: Final = 50
@@ -217,6 +220,8 @@ async def _check_page(request: web.Request, draft: ListingDraft, problem: Proble
     return page(
         request, "notice_console/check.html", 200 if problem is None else 422, draft=draft, content=content, version=version,
         problems=found, wrong={field: steps.step_of(field) for field in read.wrong}, problem=problem, bodies=bodies,
+        light=None if content is None else await judged(services.pricing.store, str(caller.party_id), content, services.now_us),
+        rough=partial(rough, language=language_of(request)),
         ends_at_us=last_day_us, certain=certain, names=[one.name for one in steps.STEPS], before=before,
         command_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{draft.id}/{draft.version}")),
     )  # fmt: skip
@@ -267,6 +272,7 @@ async def _one_page(
         names=await names_of(services, people), may_approve=caller.may_as(MemberRole.APPROVER),
         me=caller.login_id, ties=[kind.value for kind in steps.TIES],
         command_id=typed.get("command_id") or str(uuid.uuid4()), now_us=services.now_us,
+        light=await judged_notice(services.pricing.store, state, services.now_us), rough=partial(rough, language=language_of(request)),
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ A model is a pure function of its deals, its prior and its seed: fitted twice, o
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -13,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from pricing.learning.censored import site
 from pricing.learning.conformal import adapted_alpha, credible_quantile
@@ -104,7 +106,7 @@ class Model:
     """A fitted model. `update` learns one more deal at once; `fit` is done again at night."""
 
     def __init__(self, deals: Deals, settings: Settings) -> None:
-        with threadpool_limits(1):
+        with _one_thread():
             self._fit(deals, settings)
 
     def _fit(self, deals: Deals, settings: Settings) -> None:
@@ -275,7 +277,7 @@ class Model:
 
     def forecast(self, lots: Lots) -> list[Forecast]:
         """Forecast the prices of lots."""
-        with threadpool_limits(1):
+        with _one_thread():
             middle, sd, far = self._middles(lots)
             reaches = [credible_quantile(self.scores, alpha * self.alpha / ALPHA) for alpha in (0.5, 0.2, 0.1)]
             n_eff = self._effective(lots)
@@ -328,7 +330,7 @@ class Model:
             removed: Of those, the first ones for which the forecast without them is worked out.
             left_out: Places of deals that must not speak. Parameters, start and intervals stay those of all deals.
         """
-        with threadpool_limits(1):
+        with _one_thread():
             full = lots.full()
             rows = self.encoder.encode(full)
             start = float(self.level.start(lots)[0])
@@ -371,8 +373,9 @@ class Model:
         self, near: Posterior, inside: NDArray[np.int64], rows: Rows, mean: float, shown: int, removed: int
     ) -> tuple[Beside, ...]:
         """Compare with the deals of greatest weight: how far the model moves from theirs to this lot, and the mean without each."""
-        weights = near.weights(rows)[0]
-        weights = np.where(near.scale > 1, _cap(weights), weights)
+        raw = near.weights(rows)[0]
+        doubtful = near.scale > 1
+        weights = np.where(doubtful, _cap(raw), raw)
         order = np.argsort(-np.abs(weights), kind="stable")[:shown]
         theirs, _ = near.predict(near.rows.take(order))
         found = []
@@ -381,17 +384,16 @@ class Model:
             if rank < removed:
                 unit = np.zeros(len(weights))
                 unit[at] = 1.0
-                diagonal = float(cho_solve((near.factor, True), unit)[at])
-                without = mean - float(weights[at]) * float(near.alpha[at]) / diagonal
+                column = cho_solve((near.factor, True), unit)
+                left = raw - column * (
+                    raw[at] / column[at]
+                )  # weights of the others once this one is gone (block inverse)
+                without = float(np.where(doubtful, _cap(left), left) @ near.y)
             found.append(
                 Beside(
-                    place=int(inside[at]),
-                    weight=float(weights[at]),
-                    paid=0.0,
-                    moved=mean - float(theirs[rank]),
-                    without=without,
+                    place=int(inside[at]), weight=float(weights[at]), paid=0.0, moved=mean - float(theirs[rank]), without=without
                 )
-            )
+            )  # fmt: skip
         return tuple(found)
 
     def explain(self, lots: Lots) -> Explanation:
@@ -432,7 +434,7 @@ class Model:
 
     def update(self, deal: Deals) -> bool:
         """Learn one more deal without fitting again; tell whether it was set aside as hardly possible."""
-        with threadpool_limits(1):
+        with _one_thread():
             rows = self.encoder.encode(deal.lots.full())
             mean, sd = self._together(rows)
             y = (deal.log_price - self.level.start(deal.lots)) / self.level.spread
@@ -458,6 +460,17 @@ class Model:
         missed = score > credible_quantile(self.scores, self.alpha)
         self.alpha = min(max(adapted_alpha(self.alpha, ALPHA, (missed,), ALPHA_RATE), 0.1), 0.3)
         self.scores.append(score)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Look through the libraries of this process once: it takes longer than a forecast."""
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Keep linear algebra to one thread: sums in another order would be other bytes."""
+    return _libraries().limit(limits=1)  # type: ignore[no-any-return]
 
 
 def _cap(weights: Array) -> Array:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from engine.catalogue.achievements.versions import AchievementId
 from engine.journal.secrecy import Vault, read_log_key
 from engine.rules.auction import terms as t
@@ -18,7 +20,7 @@ from pricing.following import OutcomeFeed
 from pricing.observations import Observed
 from pricing.outcomes import bids_of
 from pricing.quotes import Facts, Wish
-from tests.gateway.agreed import Agreement
+from tests.gateway.agreed import Agreement, look
 from tests.gateway.conftest import Town
 
 START = 5_000_000_00
@@ -139,3 +141,29 @@ def test_a_leaders_automatic_answer_does_not_tell_more_of_a_loser_than_he_bid_op
         "a", ("c",), [bid("b", 100, 120), bid("c", 90, 90), bid("d", None, 110, maximum=900), bid("a", 130, 130)]
     )
     assert found.lost == (("d", 110), ("b", 100), ("c", 90)) and found.dropped_out == ("c",)
+
+
+async def test_an_agreed_price_is_judged_on_the_sellers_page_by_the_range_quoted_before_publication_alone(
+    market: Services, town: Town
+):
+    agreed = await Agreement(town).open()
+    await agreed.submit()
+    where = f"/console/notices/{agreed.name}"
+    status, text = await look(agreed.approver, where)
+    assert status == 200 and "无法比较约定价格" in text
+    desk = PricingDesk(market.pricing.store, lambda: market.now_us)
+    await desk.open()
+    try:
+        wish = Wish(
+            facts=Facts(industry="software", trl=5, spent_fen=30_000_000_000),
+            subject=f"achievement/{agreed.achievement}", as_of_us=market.now_us,
+        )  # fmt: skip
+        quoted = (await desk.quote(str(agreed.party), wish))["id"]
+        for act, body in (("approve", {"body": "office"}), ("publish", {})):
+            assert (await agreed.act(agreed.approver, act, **body))[0] == 200
+        await desk.quote(str(agreed.party), replace(wish, facts=replace(wish.facts, spent_fen=60_000_000)))
+    finally:
+        desk.close()
+    status, text = await look(agreed.approver, where)
+    assert status == 200 and "light--red" in text and quoted in text
+    assert quoted not in (await look(await town.person(None), f"/board/notices/{agreed.name}"))[1]

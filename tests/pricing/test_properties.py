@@ -8,22 +8,35 @@ import os
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from scipy.stats import kstest
 
+from gateway.pages.pricing_report import report_data
+from gateway.pages.pricing_words import rough
 from pricing.advice.listed import best_first_come, listed_with_bidding
 from pricing.advice.reserve import english_outcome, optimal_reserve
 from pricing.advice.steps import increment, ladder, ladder_step
 from pricing.approaches.comparables import Comparable, market_value
 from pricing.approaches.cost import CostInputs, Spending, cost_value
 from pricing.approaches.income import IncomeInputs, income_value
+from pricing.approaches.option import OptionInputs, option_value
 from pricing.approaches.pooling import Estimate, pool
+from pricing.comparing import compare
 from pricing.integrity.across import discoveries
 from pricing.integrity.fairness import fairness
 from pricing.learning.conformal import conformal_quantile
 from pricing.learning.explaining import contributions, in_fen
 from pricing.learning.posterior import Regression
 from pricing.lognormal import LogNormal
+from pricing.market import Market
+from pricing.observations import Observation, Observed
+from pricing.priors.tables import packaged_priors
+from pricing.quotes import Facts, Origin, Wish, quote_text, read_quote
+from pricing.store import StoredQuote
+from pricing.valuing import value
 
+PRIORS = packaged_priors()
+DAY_US = 86_400_000_000
 many = settings(max_examples=int(os.environ.get("ORTOO_TEST_EXAMPLES", "25")), deadline=None)
 share = st.floats(0.01, 0.99)
 sigma = st.floats(0.15, 1.2)
@@ -43,8 +56,6 @@ def test_income_scales_rises_in_sales_royalty_and_chance_and_falls_in_the_rate(
 ):
     one = IncomeInputs(sales=tuple(sales), royalty=royalty, tax=0.15, discount=discount, success=success)
     base = income_value(one).value
-    from msgspec.structs import replace
-
     assert math.isclose(
         income_value(replace(one, sales=tuple(s * factor for s in sales))).value, base * factor, rel_tol=1e-9
     )
@@ -183,6 +194,132 @@ def test_the_list_for_people_keeps_the_strongest_and_never_a_weaker_one_without_
     taken = [p for p, one in zip(p_values, chosen, strict=True) if one]
     left = [p for p, one in zip(p_values, chosen, strict=True) if not one]
     assert not taken or not left or max(taken) <= min(left)
+
+
+def small_market(seed, count=14, factor=1.0):
+    """A market of a few sold and unsold lots of one field; the same seed is the same market."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(count):
+        trl = int(rng.integers(2, 10))
+        price = math.exp(math.log(6e9) + 0.15 * trl + 0.5 * float(rng.standard_normal()))
+        one = Observation(
+            sold=bool(number < 3 or rng.random() > 0.25), price_fen=max(round(price * factor), 3_000_000),
+            mode=("english", "listing", "agreement")[int(rng.integers(3))], industry="software", trl=trl, remaining_years=float(rng.integers(2, 19)),
+            title=f"成果{int(rng.integers(5))}", bidders=int(rng.integers(1, 6)), licence=("assign", "exclusive")[int(rng.integers(2))],
+        )  # fmt: skip
+        found.append(
+            Observed(
+                seq=number + 1, ref=f"lot/x{number}", at_us=1_700_000_000_000_000 + number * 9 * DAY_US, observation=one
+            )
+        )
+    return found
+
+
+def asked(seed):
+    rng = np.random.default_rng(seed + 1)
+    facts = Facts(
+        industry="software", trl=int(rng.integers(1, 10)), sales_fen=int(rng.integers(1, 10**11)), spent_fen=int(rng.integers(1, 10**10)),
+        remaining_years=float(rng.integers(2, 19)), title=f"成果{int(rng.integers(5))}", completion_fen=int(rng.integers(1, 10**9)),
+    )  # fmt: skip
+    return Wish(facts=facts, as_of_us=1_800_000_000_000_000)
+
+
+def quote_of(market, wish):
+    return value(
+        market, wish, Origin(fit=1, fit_head=0, head=0, snapshot="", edits=0, priors=PRIORS.version, code="", seed=5)
+    )
+
+
+@many
+@given(st.integers(0, 10**6))
+def test_leaving_a_deal_out_moves_the_middle_by_what_was_shown_before(seed):
+    market, wish = Market(small_market(seed), PRIORS, 1), asked(seed)
+    first = quote_of(market, wish)
+    for deal in first.comparables[:3]:
+        other = quote_of(market, replace(wish, without=(deal.ref,)))
+        assert math.isclose(other.approaches[0].p50_fen, deal.without_fen, rel_tol=1e-7, abs_tol=1)
+
+
+@many
+@given(st.integers(0, 10**6), st.floats(0.05, 3.0))
+def test_an_unsold_lot_never_raises_the_forecast_of_the_same_thing(seed, below):
+    market = Market(small_market(seed), PRIORS, 1)
+    facts = asked(seed).facts
+    before = market.look(facts, "english", 1_800_000_000_000_000, 0, 0).forecast.log_median
+    failed = Observation(
+        sold=False, price_fen=max(round(math.exp(before - below)), 2_000_001), mode="english", industry="software", trl=facts.trl,
+        remaining_years=facts.remaining_years, title=facts.title,
+    )  # fmt: skip
+    market.learn(Observed(seq=99, ref="lot/failed", at_us=1_799_000_000_000_000, observation=failed))
+    assert market.look(facts, "english", 1_800_000_000_000_000, 0, 0).forecast.log_median <= before + 1e-9
+
+
+@many
+@given(st.integers(0, 10**6), st.sampled_from((2.0, 100.0, 10_000.0)), st.randoms())
+def test_the_comparison_follows_the_unit_and_not_the_order(seed, factor, random):
+    def compared(observed):
+        market = Market(observed, PRIORS, 1)
+        facts = replace(asked(seed).facts, valuation_fen=None)
+        return compare(market, facts, "english", 1_800_000_000_000_000, (), 12)
+
+    deals = small_market(seed)
+    scaled = [
+        replace(one, observation=replace(one.observation, price_fen=round(one.observation.price_fen * factor)))
+        for one in deals
+    ]
+    mixed = list(deals)
+    random.shuffle(mixed)
+    base, large, other = (compared(found) for found in (deals, scaled, mixed))
+    if base is None or large is None or other is None:
+        assert base is large is other is None
+        return
+    assert {one.ref for one in base.deals} == {one.ref for one in other.deals} or len(base.deals) == 12
+    assert math.isclose(other.value.median, base.value.median, rel_tol=1e-5)
+    if {one.ref for one in base.deals} == {one.ref for one in large.deals}:
+        assert math.isclose(large.value.median, base.value.median * factor, rel_tol=0.02)
+
+
+@many
+@given(st.floats(10, 1e6), st.floats(10, 1e6), st.floats(0.25, 8), st.floats(0.1, 0.9), st.floats(0, 0.2))
+def test_the_right_to_wait_is_worth_no_less_than_acting_now_or_only_at_the_end_and_rises_with_volatility(
+    worth, cost, years, sigma, leakage
+):
+    def at(**changes):
+        values = {
+            "value": worth,
+            "cost": cost,
+            "years": years,
+            "volatility": sigma,
+            "risk_free": 0.02,
+            "leakage": leakage,
+        }
+        return option_value(OptionInputs(**{**values, **changes}), 200)
+
+    base = at()
+    slack = 0.01 * worth + 1e-9
+    assert base.american >= max(base.now, 0.0) - 1e-9 and base.american >= base.european - slack
+    assert at(volatility=sigma + 0.1).american >= base.american - slack
+    assert at(value=worth * 1.1).american >= base.american - 1e-9
+    assert at(cost=cost * 1.1).american <= base.american + 1e-9
+
+
+@many
+@given(st.integers(0, 10**6))
+def test_the_report_says_the_numbers_of_the_interface_and_no_others(seed):
+    wish = asked(seed)
+    quote = quote_of(Market(small_market(seed), PRIORS, 1), wish)
+    kept = StoredQuote(
+        id="q0000000000000001", number=1, owner="p1", subject="", wish=wish, quote=quote, body=quote_text(quote), digest=b"\0" * 32, quoted_at_us=1
+    )  # fmt: skip
+    told = read_quote(kept.body)
+    data = report_data(kept, lambda name, **values: f"{name} {values}", "en")
+    assert [row[1:4] for row in data["approaches"]["rows"]] == [
+        [rough(fen, "en") for fen in (one.p10_fen, one.p50_fen, one.p90_fen)] for one in told.approaches
+    ]
+    assert [row[2] for row in data["comparables"]["rows"]] == [f"{100 * one.weight:.1f} %" for one in told.comparables]
+    assert [row[1] for row in data["modes"]["rows"]] == [rough(one.net_fen, "en") for one in told.modes]
+    assert rough(told.range.p10, "en") in data["headline"] and rough(told.range.p90, "en") in data["headline"]
 
 
 def test_percentiles_of_honest_deals_are_even():
