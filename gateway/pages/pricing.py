@@ -166,7 +166,8 @@ async def pdf(request: web.Request) -> web.Response:
     )  # fmt: skip
     try:
         drawn = {
-            name: charts.on_paper(chart) for name, chart in _charts(kept, t, partial(rough, language=language)).items()
+            name: charts.on_paper(chart)
+            for name, chart in charts_of(kept, t, partial(rough, language=language)).items()
         }
         body = await services.typesetter.set(TEMPLATE, frame, {**report_data(kept, t, language), "charts": drawn})
     except TypesettingFailed:
@@ -259,7 +260,7 @@ async def _report(
     language = language_of(request)
     t, money = partial(translate, language), _rough(request)
     q = kept.quote
-    drawn = _charts(kept, t, money)
+    drawn = charts_of(kept, t, money)
     decisions = await request.app[SERVICES].pricing.store.decisions(kept.id)
     return page(
         request, "pricing/report.html", status, kept=kept, q=q, facts=kept.wish.facts, charts=drawn, rough=money,
@@ -275,7 +276,7 @@ def _floors(kept: StoredQuote) -> tuple[Floor, ...]:
     return () if valuation_fen is None else price_floors(Amount(valuation_fen))
 
 
-def _charts(kept: StoredQuote, t: charts.Say, money: charts.Money) -> dict[str, Markup]:
+def charts_of(kept: StoredQuote, t: charts.Say, money: charts.Money) -> dict[str, Markup]:
     """Return the charts that a quote has."""
     q = kept.quote
     drawn = {

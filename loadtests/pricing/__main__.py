@@ -110,8 +110,9 @@ def _rings(options: argparse.Namespace) -> None:
 
 
 def _labels(_: argparse.Namespace) -> None:
-    auc, count = integrity.cartel_labels()
-    say(f"T9 Tsuchiura, {count} auctions, years apart: AUC", 0.62, auc, at_least=True)
+    within, across, count = integrity.cartel_labels()
+    say(f"T9 Tsuchiura, {count} auctions: AUC within", 0.62, within, at_least=True)
+    say("T9 with who keeps company with whom in the year", 0.62, across, at_least=True)
 
 
 def _lights(_: argparse.Namespace) -> None:
@@ -136,6 +137,11 @@ def _speed(_: argparse.Namespace) -> None:
     say("T12 quote p95 at 50,000 deals, ms", 150, quote, form=".1f")
     say("T12 a deal is learnt in, at 50,000, ms", 100, learnt, form=".1f")
     print(f"   fitted in {fitted:.1f} s of processor time")
+    seconds, size = running.report_seconds()
+    say(f"T12 report on paper ({size // 1024} KB), s", 3, seconds, form=".2f")
+    beside, alone = running.memory_beside()
+    say("T12 MB more in the market's process with pricing", 1, beside - alone, form=".1f")
+    print(f"   it holds {beside:.1f} MB with pricing beside it, {alone:.1f} MB without (its own pages)")
     say("T12 numeric packages in the market's process", 0, sum(running.engine_memory().values()), form=".0f")
 
 

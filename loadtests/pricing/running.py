@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import math
@@ -9,18 +10,32 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 
+from engine.typesetting.request import Frame
+from engine.typesetting.typesetter import Typesetter
+from gateway.pages.i18n import translate
+from gateway.pages.pricing import TEMPLATE, charts_of
+from gateway.pages.pricing_charts import on_paper
+from gateway.pages.pricing_report import report_data
+from gateway.pages.pricing_words import rough
+from loadtests.stand import Postgres, Server
 from pricing.market import Market
 from pricing.observations import Observation, Observed
 from pricing.priors.tables import packaged_priors
 from pricing.quotes import Facts, Origin, Wish, quote_text
+from pricing.store import StoredQuote
 from pricing.valuing import value
 
 START_US: Final = 1_600_000_000_000_000
 HOUR_US: Final = 3_600_000_000
+SETTLES_S: Final = 8.0
+"""After the start, so that the pricing process has made its first model."""
 
 
 def observed(count: int, seed: int = 1, factor: float = 1.0) -> list[Observed]:
@@ -117,3 +132,48 @@ def engine_memory() -> dict[str, bool]:
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return dict(json.loads(out.stdout))
+
+
+def report_seconds(language: str = "zh") -> tuple[float, int]:
+    """Return how long a report with everything in it takes on paper (wall time of the child that sets it), and its bytes."""
+    market, asked = Market(observed(200), packaged_priors(), 1), wish()
+    quote = value(market, asked, origin())
+    kept = StoredQuote(
+        id="q0000000000000001", number=1, owner="", subject="", wish=asked, quote=quote, body=quote_text(quote), digest=bytes(32),
+        quoted_at_us=START_US,
+    )  # fmt: skip
+    t, money = partial(translate, language), partial(rough, language=language)
+    frame = Frame(
+        title="report", market="bench", number=kept.id, verify_url="http://localhost/", dated_us=START_US, language="zh"
+    )
+
+    async def set_once() -> bytes:
+        drawn = {name: on_paper(chart) for name, chart in charts_of(kept, t, money).items()}
+        return await Typesetter().set(TEMPLATE, frame, {**report_data(kept, t, language), "charts": drawn})
+
+    begun = time.perf_counter()
+    body = asyncio.run(set_once())
+    return time.perf_counter() - begun, len(body)
+
+
+def memory_beside() -> tuple[float, float]:
+    """Return what the market's own process holds in MB (proportional set) with pricing beside it, and without."""
+
+    async def held(folder: Path, pricing: str) -> float:
+        postgres = Postgres(folder / "postgres")
+        await postgres.start()
+        server = Server(folder, postgres.dsn, more={"ORTOO_PRICING_PROCESS": pricing})
+        try:
+            await server.start()
+            await asyncio.sleep(SETTLES_S)
+            lines = Path(f"/proc/{server.pid}/smaps_rollup").read_text().splitlines()
+            return sum(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:")) / 1024
+        finally:
+            await server.stop()
+            await postgres.stop()
+
+    found = []
+    for pricing in ("true", "false"):
+        with TemporaryDirectory() as folder:
+            found.append(asyncio.run(held(Path(folder), pricing)))
+    return found[0], found[1]

@@ -236,9 +236,9 @@ def quote_of(market, wish):
 def test_leaving_a_deal_out_moves_the_middle_by_what_was_shown_before(seed):
     market, wish = Market(small_market(seed), PRIORS, 1), asked(seed)
     first = quote_of(market, wish)
-    for deal in first.comparables[:3]:
-        other = quote_of(market, replace(wish, without=(deal.ref,)))
-        assert math.isclose(other.approaches[0].p50_fen, deal.without_fen, rel_tol=1e-7, abs_tol=1)
+    deal = first.comparables[seed % min(3, len(first.comparables))]
+    other = quote_of(market, replace(wish, without=(deal.ref,)))
+    assert math.isclose(other.approaches[0].p50_fen, deal.without_fen, rel_tol=1e-7, abs_tol=1)
 
 
 @many
