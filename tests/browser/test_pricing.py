@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ async def pricing_of(services: Services) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="module")
 def priced(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMarket]:
-    live = LiveMarket(asyncio.run(_create(postgres)), tmp_path_factory.mktemp("priced"), pricing_process=False)
+    with ThreadPoolExecutor(1) as aside:  # Playwright may keep a loop in this thread
+        dsn = aside.submit(lambda: asyncio.run(_create(postgres))).result()
+    live = LiveMarket(dsn, tmp_path_factory.mktemp("priced"), pricing_process=False)
     live.do(live.services.pricing.store.add([deal(number) for number in range(60)], live.services.now_us))
     live.stay(pricing_of(live.services))
     yield live
