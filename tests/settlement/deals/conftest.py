@@ -21,6 +21,7 @@ from settlement.deals.deal import Deal, DealSide, Source, Way
 from settlement.deals.deals import Deals
 from settlement.deals.fees import FeeTerms, fee_terms
 from settlement.deals.following import DealFollowing
+from settlement.deals.notices import Desk
 from settlement.deals.phases import Phase
 from settlement.deals.process import Process
 from settlement.deals.rules_data import deal_rules
@@ -56,6 +57,7 @@ class DealHouse(House):
         super().__init__(pool, clock)
         self.accounts |= {SELLER: SELLER_ACCOUNT, BROKER: ("中介", "0200001009000000002")}
         self.fees: FeeTerms = FREE
+        self.people: dict[Desk, tuple[str, ...]] = {}
         self.deals = self.second_deals()
         self.following = DealFollowing(pool, self.deals)
         self.told: list[tuple[str, Phase]] = []
@@ -67,9 +69,12 @@ class DealHouse(House):
         async def account_of(party_id: str) -> tuple[str, str] | None:
             return self.accounts.get(party_id)
 
+        async def people_of(_: Any, desk: Desk) -> tuple[str, ...]:
+            return self.people.get(desk, ())
+
         return Deals(
             self.pool, self.payouts, self.deposits, calendar=lambda: self.calendar, virtual_prefix="990001",
-            fees=self.fees, verified_account=account_of, now_us=lambda: self.clock.now_us,
+            fees=self.fees, verified_account=account_of, people=people_of, now_us=lambda: self.clock.now_us,
         )  # fmt: skip
 
     async def tell(self, process: Process) -> Answer:
