@@ -20,7 +20,7 @@ TILES: Final[Mapping[str, tuple[int, int]]] = {
 }  # fmt: skip
 """Column and row of each unit: roughly where it lies, Alxa in the west, Hulunbuir in the north-east."""
 SHADES: Final = 5
-FLOW_ROW, FLOW_BAR, FLOW_NAME, FLOW_WIDTH, FLOW_SHOWN = 38, 12, 100, 360, 76
+FLOW_ROW, FLOW_BAR, FLOW_NAME, FLOW_WIDTH, FLOW_SHOWN = 30, 10, 82, 214, 64
 
 
 def shade(value: int, most: int) -> int:

@@ -115,7 +115,7 @@ class Credit:
         return [_RECORD.decode(row["body"]) for row in rows]
 
     async def newest(self, state: str = "", limit: int = 50) -> list[r.Record]:
-        """Return records in a state, or all, newest first."""
+        """Return records in a state, or all: appeals first, then the newest."""
         rows = await self._pool.fetch(QUERIES["newest"], state, max(1, min(limit, PAGE_MAX)))
         return [_RECORD.decode(row["body"]) for row in rows]
 

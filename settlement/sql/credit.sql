@@ -19,7 +19,8 @@ SELECT seq, type, at_us, actor, body, digest FROM credit_event WHERE record = $1
 SELECT body FROM credit_record WHERE party = $1 ORDER BY at_us DESC, id LIMIT $2;
 
 -- name: newest
-SELECT body FROM credit_record WHERE ($1 = '' OR state = $1) ORDER BY at_us DESC, id LIMIT $2;
+-- Appeals first: somebody waits for a decision.
+SELECT body FROM credit_record WHERE ($1 = '' OR state = $1) ORDER BY (state = 'appealed') DESC, at_us DESC, id LIMIT $2;
 
 -- name: unappealed
 SELECT id FROM credit_record WHERE state = 'noticed' AND appeal_until_us <= $1 ORDER BY appeal_until_us, id LIMIT $2;

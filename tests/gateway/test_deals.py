@@ -99,6 +99,7 @@ async def test_both_sides_sign_pay_and_hand_over_on_the_pages(table: Table, town
     for person in (table.seller, table.buyer):
         status, text = await html(person, f"/deals/{table.id}/sign")
         assert status == 200 and process.contract_digest in text and "¥300,000" in text
+        assert "违约责任" in text and "人民币 300,000.00" in text, "the whole text is read before it is signed"
         assert await table.act(person, "sign", digest=process.contract_digest) == 422, "without the tick"
         assert await table.act(person, "sign", digest=process.contract_digest, agree="1") == 303
     await table.until(lambda one: one.phase is Phase.PAYING)

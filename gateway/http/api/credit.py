@@ -52,7 +52,7 @@ class CreditEventView(Struct, frozen=True, kw_only=True):
 
 
 class CreditRecordsView(Struct, frozen=True):
-    """Records, newest first."""
+    """Records: on the desk appeals first, then the newest."""
 
     records: list[CreditRecordView]
 
