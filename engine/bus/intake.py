@@ -33,6 +33,8 @@ LOOK_S: Final = 2.0
 """How often streams are measured."""
 LOOK_ROUND_S: Final = 0.1
 """How often it is asked whether anybody can reach the market."""
+STOOD_STILL_S: Final = 0.5
+"""After so long between two looks this process itself stood still: it listens first, and the engine has noticed by itself."""
 BLOCK_MS: Final = 100
 """How long one read waits; a shard that was just taken over is read after this at most."""
 ENTRIES_A_READ: Final = 100
@@ -280,8 +282,10 @@ class Intake:
     async def _watch_reach(self, engine: DecidingEngine) -> None:
         """Hold the market while nobody can reach it, and give the time back afterwards."""
         loop = asyncio.get_running_loop()
+        looked_s = loop.time()
         while True:
             session, now_s = self._session, loop.time()
+            stood_still, looked_s = now_s - looked_s > STOOD_STILL_S, now_s
             reached = session is not None and now_s - session.heard_s < GATEWAY_S and self.gateways > 0
             if self._reached_us is None or (reached and not self._held):
                 self._reached_us = engine.now_us()
@@ -289,7 +293,7 @@ class Intake:
                 log.warning("reached_again", extra={"from_us": self._reached_us})
                 self._held = False
                 engine.resume(self._reached_us)
-            elif not self._held and engine.now_us() - self._reached_us > self._unreachable_us:
+            elif not self._held and not stood_still and engine.now_us() - self._reached_us > self._unreachable_us:
                 log.error("unreachable", extra={"connected": session is not None, "gateways": self.gateways})
                 self._held = True
                 engine.hold()

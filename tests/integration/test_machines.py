@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import aiohttp
 import asyncpg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -35,6 +36,7 @@ from tests.machines.market import open_lot, until
 from tests.machines.processes import Running
 from tests.machines.redis_servers import RedisServers, redis_cluster, single_redis
 
+pytestmark = pytest.mark.timeout(600)  # nine processes start, on whatever machine this is
 LOT = "a1"
 HERE = Origin("test", "127.0.0.1")
 FINAL = ("accepted", "rejected")
@@ -186,6 +188,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(
         async with asyncio.timeout(60):
             await asyncio.gather(*bidding)
         await the_log_holds_what_was_said(pool, key, everybody)
+        await every_gateway_shows_the_same(gateways)
         assert [await process.stop() for process in (*gateways, *engines)] == [0, 0, 0, 0]
     finally:
         stop.set()
@@ -197,6 +200,23 @@ async def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(
             if process._process is not None and process.running.returncode is None:
                 await process.kill()
         await pool.close()
+
+
+async def every_gateway_shows_the_same(gateways: list[Running]) -> None:
+    bases = [f"http://127.0.0.1:{gateway.said['http']}" for gateway in gateways]
+    async with aiohttp.ClientSession() as http, asyncio.timeout(60):
+
+        async def lot(base: str) -> tuple[int, Frame]:
+            found = await (await http.get(f"{base}/api/v1/lots/{LOT}")).json()
+            return found["epoch"], found["live"]
+
+        for base in bases:
+            while (await http.get(f"{base}/readyz")).status != 200:
+                await asyncio.sleep(0.1)
+            for page in ("/", f"/lots/{LOT}", "/board"):
+                assert (await http.get(base + page)).status == 200, page
+        while len({str(await lot(base)) for base in bases}) > 1:
+            await asyncio.sleep(0.1)
 
 
 async def the_log_holds_what_was_said(pool: asyncpg.Pool, key: bytes, bidders: list[Bidder]) -> None:
