@@ -16,6 +16,7 @@ from engine.rules.auction.formats import terms as ft
 from engine.values import Amount, DurationUs, LotId
 from gateway.accounts.model import Role
 from tests.browser.conftest import SECOND, LiveMarket
+from tests.browser.staging import Staged
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Any]
@@ -65,7 +66,7 @@ def test_a_sealed_round_from_the_officers_keys_to_the_opening(visit: Visit, mark
     keys = market.do(market.services.officer_keys.of(parties))
     first, second, recovery = (ft.Officer(party=one.party, key=one.key) for one in keys)
     opening = ft.Opening(officers=(first, second), recovery=recovery)
-    lot = market.open_session(ft.Sealed(pricing=ft.SealedPricing.FIRST), "alice", "bob", lasts_s=25, opening=opening)
+    lot = market.open_session(ft.Sealed(pricing=ft.SealedPricing.FIRST), "alice", "bob", lasts_s=300, opening=opening)
     watcher = visit(f"/lots/{lot}/room", language="en")
     for login, yuan in (("alice", "7,777"), ("bob", "8888")):
         page = visit(f"/lots/{lot}/room", login, size=PHONE)
@@ -74,7 +75,8 @@ def test_a_sealed_round_from_the_officers_keys_to_the_opening(visit: Visit, mark
         page.get_by_text("您的密封报价已收到").wait_for()
     state = market.services.engine.state(LotId(lot))
     assert state is not None and "7777" not in repr(state.play)
-    watcher.locator(".phase--closed").wait_for(timeout=40_000)
+    Staged(market, lot).pass_stage()
+    watcher.locator(".phase--closed").wait_for()
     watcher.locator(".digest code").first.wait_for()
     open_as(visit, lot, "opener1", files["opener1"])
     watcher.locator(".step--done", has_text="Officer 1").wait_for()

@@ -57,7 +57,8 @@ function fallingView({ t, room, page, serverUs }) {
 
 function stageView({ t, room, page }) {
   const { live } = room;
-  if (live.price !== null) return html`<p class="panel__label">${t(live.phase === "sold" ? "room.final_price" : "room.mark")}</p><p class="price price--huge">${money(live.price, page.currency)}</p>`;
+  if (live.price !== null) return html`<p class="panel__label">${t(live.phase === "sold" ? "room.final_price" : "room.mark")}</p><p class="price price--huge">${money(live.price, page.currency)}</p>
+    ${live.phase === "sold" && page.rules?.pricing === "second" ? html`<p class="muted">${t("room.second_price_note")}</p>` : nothing}`;
   return html`<p class="envelope ${live.phase === "closed" ? "envelope--closed" : ""}" aria-hidden="true">✉</p><p class="muted">${t(`room.stage.${live.phase}`)}</p>`;
 }
 
@@ -93,16 +94,18 @@ function openingView({ t, room, page }) {
 
 function bidsTable(t, bids, broken, refused, criteria, page) {
   const points = (ppm) => (ppm === undefined || ppm === null ? "" : (ppm / 1e6).toFixed(2));
-  const order = [...bids].sort((a, b) => (b.total_ppm ?? 0) - (a.total_ppm ?? 0) || (BigInt(b.amount) > BigInt(a.amount) ? 1 : -1));
+  const up = page.rules?.pricing === "lowest" ? -1 : 1;
+  const order = [...bids].sort((a, b) => (b.total_ppm ?? 0) - (a.total_ppm ?? 0) || (BigInt(b.amount) > BigInt(a.amount) ? up : -up));
   const scored = criteria.length > 0;
+  const several = (page.rules?.units ?? 1) > 1;
   return html`<div class="table-wrap"><table class="opened">
     <thead><tr><th scope="col">${t("room.code")}</th><th scope="col" class="num">${t("history.price")}</th>
-      ${scored ? html`${criteria.map(([name]) => html`<th scope="col" class="num">${name}</th>`)}<th scope="col" class="num">${t("room.total")}</th>` : html`<th scope="col" class="num">${t("room.quantity")}</th>`}</tr></thead>
+      ${scored ? html`${criteria.map(([name]) => html`<th scope="col" class="num">${name}</th>`)}<th scope="col" class="num">${t("room.total")}</th>` : several ? html`<th scope="col" class="num">${t("room.quantity")}</th>` : nothing}</tr></thead>
     <tbody>${order.map((bid) => html`<tr>
       <td><strong class="code">${bid.code}</strong> ${refused[bid.code] ? html`<span class="tag tag--bad">${t("room.refused")}: ${refused[bid.code]}</span>` : nothing}
         ${(bid.parts ?? []).map(([lots, amount]) => html`<br /><small>${lots.join(" + ")}: ${money(amount, page.currency)}</small>`)}</td>
       <td class="num">${money(bid.amount, page.currency)}</td>
-      ${scored ? html`${criteria.map(([name]) => html`<td class="num">${points(bid.plan_scores_ppm?.[name])}</td>`)}<td class="num">${points(bid.total_ppm)}</td>` : html`<td class="num">${bid.quantity}</td>`}
+      ${scored ? html`${criteria.map(([name]) => html`<td class="num">${points(bid.plan_scores_ppm?.[name])}</td>`)}<td class="num">${points(bid.total_ppm)}</td>` : several ? html`<td class="num">${bid.quantity}</td>` : nothing}
     </tr>`)}
     ${Object.entries(broken).map(([code, reason]) => html`<tr><td><strong class="code">${code}</strong></td><td colspan="9">${t(`room.broken.${reason}`)}</td></tr>`)}</tbody>
   </table></div>`;

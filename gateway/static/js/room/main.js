@@ -158,6 +158,7 @@ function clockOf(room, nowMs) {
     lot.phase === "scheduled" ? ["room.until_open", lot.opens_at_us]
     : lot.phase === "open" && lot.free_ends_at_us ? ["room.until_free_end", lot.free_ends_at_us]
     : lot.phase === "open" || lot.phase === "limited" ? ["room.until_close", lot.closes_at_us]
+    : lot.phase === "closed" && lot.play?.opening ? [lot.play.opening.late ? "room.until.opening_last" : "room.until.opening", lot.play.opening.late ? lot.play.opening.last_us : lot.play.opening.due_us]
     : ["sealing", "best_bid", "priority"].includes(lot.phase) ? [`room.until.${lot.phase}`, lot.closes_at_us]
     : ["", null];
   const { level, errorMs } = session.clock.quality();

@@ -37,7 +37,7 @@ function nowView(see) {
     ${standingView(see, you, live)}` : ownCodeView(see, you, live)} ${clockView(see)}
     ${see.announce ? html`<p class="announce">${see.announce}</p>` : nothing}
     <ul class="meta">
-      <li>${t("room.bids_count", { count: live.bids })}</li>
+      ${takesOpenBids(live) || live.play.clock || live.bids ? html`<li>${t("room.bids_count", { count: live.bids })}</li>` : nothing}
       <li>${t("room.bidders_count", { count: live.bidders })}</li>
       ${takesOpenBids(live) ? html`<li>${t("room.step", { step: money(live.step, page.currency) })}</li>` : nothing}
       ${live.extensions ? html`<li>${t("room.extensions", { count: live.extensions })}</li>` : nothing}
@@ -94,7 +94,6 @@ function clockView(see) {
     const label = live.resumes_at_us ? t("clock.resumes", { at: when(live.resumes_at_us) }) : t(`room.${live.phase}`);
     return box(label, live.remaining_us === null ? "—" : countdown(live.remaining_us / 1000, t("room.day")));
   }
-  if (live.phase === "closed") return box(t("room.stage.closed"), "—");
   if (clock.deadline === null) return live.phase === "open" && takesOpenBids(live) ? box(t("clock.waits_first"), "—") : endView(see);
   if (clock.remainingMs === null) return box(t(clock.label), when(clock.deadline));
   if (clock.remainingMs <= 0) return box(t("room.awaiting"), "00:00", true);
@@ -118,7 +117,7 @@ function bidView(see) {
   const other = isOtherFormat(live) ? formatBid(see) : null;
   if (other !== null && !(takesOpenBids(live) && live.phase !== "priority")) return other;
   const open = live.phase === "open" || live.phase === "limited";
-  if (you === null) return html`<p class="muted">${t(page.signed_in ? "room.need_code" : "room.need_login")}</p>`;
+  if (you === null && !isOver(live) && live.phase !== "closed") return html`<p class="muted">${t(page.signed_in ? "room.need_code" : "room.need_login")}</p>`;
   if (!open) return html`<p class="muted">${t(isOver(live) ? "room.over" : "room.no_bids_now")}</p>${answerView(see)}`;
   return html`
     <p class="panel__label">${t("room.minimum", { amount: money(live.minimum, page.currency) })}</p>
