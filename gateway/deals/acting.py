@@ -31,6 +31,7 @@ from settlement.deals.payment import (
     RoyaltyBase,
     Trigger,
 )
+from settlement.deals.phases import Phase
 from settlement.deals.process import Process
 from settlement.deposits.events import DepositState
 
@@ -45,9 +46,13 @@ class Standing(Struct, frozen=True, kw_only=True):
     """The party on that side for which he acts; empty for staff."""
     powers: frozenset[Power] | None = None
     """Of an agent; None: he acts for himself."""
+    by_plan: bool = False
+    """The income waits to be distributed by a plan, whose payment moves the deal: nobody does it beside that."""
 
     def may(self, act: str) -> bool:
-        """Tell whether his mandate covers an act; who acts for himself needs none."""
+        """Tell whether an act is open to him: one that no plan does, and that his mandate covers; who acts for himself needs none."""
+        if self.by_plan and act == DISTRIBUTED:
+            return False
         return self.powers is None or _POWERS.get(act) in self.powers
 
 
@@ -59,6 +64,7 @@ _MALFORMED: Final = {
     Refusal.AMOUNT_OUT_OF_RANGE: "amount",
 }
 PARTS_MAX: Final = 12
+DISTRIBUTED: Final = "distributed"
 _POWERS: Final[Mapping[str, Power]] = {
     "sign": Power.SIGN, "refuse": Power.SIGN, "payment": Power.PERFORM, "hand_over": Power.PERFORM, "accept": Power.PERFORM,
     "dispute": Power.PERFORM, "report": Power.PERFORM,
@@ -100,7 +106,10 @@ async def reach(services: Services, caller: Caller, deal_id: str) -> Standing:
         if found is None or mandate is None or side is None:
             raise
         return Standing(process=found, side=side, party=mandate.principal, powers=mandate.powers)
-    return Standing(process=process, side=side, party="" if side is None else caller.party_id)
+    by_plan = process.phase is Phase.DISTRIBUTING and await services.distribution.by_plan(
+        process.id, process.deal.seller_id
+    )
+    return Standing(process=process, side=side, party="" if side is None else caller.party_id, by_plan=by_plan)
 
 
 async def act(services: Services, caller: Caller, network: str, deal_id: str, name: str, fields: Fields) -> Process:
@@ -116,11 +125,11 @@ async def act(services: Services, caller: Caller, network: str, deal_id: str, na
         raise RefusedByGateway(Code.MALFORMED, fields="act")
     allowed, make = row
     who = "operator" if caller.role is Role.OPERATOR else "" if side is None else side.value
+    if name == DISTRIBUTED and standing.by_plan and who in allowed:
+        raise RefusedByGateway(Code.WRONG_STATE, problem="distributed_by_plan")
     if who not in allowed or not standing.may(name):
         raise RefusedByGateway(Code.FORBIDDEN)
     assert caller.account is not None, "the door lets no anonymous caller in"
-    if name == "distributed" and await services.distribution.by_plan(process.id, process.deal.seller_id):
-        raise RefusedByGateway(Code.WRONG_STATE, problem="distributed_by_plan")
     wanted = make(Wanted(process, side, standing.party, fields))
     if isinstance(wanted, a.RecordResale):
         wanted = await _with_deposit(services, process, wanted)
@@ -254,7 +263,7 @@ _ACTS: Final[Mapping[str, tuple[frozenset[str], Callable[[Wanted], a.Act]]]] = {
         frozenset({BUYER}),
         lambda want: a.ReportRoyalty(period=want.number("period"), base_fen=want.fen("base")),
     ),
-    "distributed": (frozenset({SELLER, OPERATOR}), lambda want: a.NoteDistributed(ref=want.text("ref"))),
+    DISTRIBUTED: (frozenset({SELLER, OPERATOR}), lambda want: a.NoteDistributed(ref=want.text("ref"))),
     "registered": (frozenset({OPERATOR}), lambda want: a.NoteRegistered(number=want.text("number"))),
     "decide_default": (frozenset({OPERATOR}), _default),
     "decide_dispute": (frozenset({OPERATOR}), _decide_dispute),

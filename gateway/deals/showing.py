@@ -95,10 +95,8 @@ def _passed(process: Process) -> int:
     return 1 if process.confirmation else 0
 
 
-def acts_now(process: Process, who: str, *, by_plan: bool = False) -> list[str]:
-    """Return the acts that `who` (seller, buyer, operator) can do now, the most likely one first. `by_plan`: the income is
-    distributed by a plan, whose payment moves the deal.
-    """
+def acts_now(process: Process, who: str) -> list[str]:
+    """Return the acts that `who` (seller, buyer, operator) can do now, the most likely one first."""
     deal, phase = process.deal, process.phase
     found: list[str] = []
     side = who in ("seller", "buyer")
@@ -110,7 +108,7 @@ def acts_now(process: Process, who: str, *, by_plan: bool = False) -> list[str]:
         found += ["hand_over"]
     if phase is Phase.ACCEPTING and who == ("operator" if deal.needs_registry else "buyer"):
         found += ["accept", "dispute"]
-    if phase is Phase.DISTRIBUTING and who in ("seller", "operator") and not by_plan:
+    if phase is Phase.DISTRIBUTING and who in ("seller", "operator"):
         found += ["distributed"]
     if who == "buyer" and next_period(process):
         found += ["report"]

@@ -126,13 +126,10 @@ async def _page(
     again = await services.settling.deals.second_sale(process) if process.phase is Phase.RESELLING else None
     names = await _names(services, (process.deal.seller_id, *process.deal.buyers, process.deal.fees.broker_id))
     history = await services.settling.deals.history(process.id, max(0, process.seq - EVENTS_SHOWN))
-    by_plan = process.phase is Phase.DISTRIBUTING and await services.distribution.by_plan(
-        process.id, process.deal.seller_id
-    )
     return page(
         request, template, 200 if refused is None else 422, process=process, deal=process.deal, who=who, names=names,
         refused=refused, typed=typed or {}, stages=showing.stages_of(process), steps=showing.steps_of(history),
-        acts=[one for one in showing.acts_now(process, acting_as, by_plan=by_plan) if standing.may(one)], by_plan=by_plan,
+        acts=[one for one in showing.acts_now(process, acting_as) if standing.may(one)], by_plan=standing.by_plan,
         agent_for="" if standing.powers is None else standing.party, powers=sorted(standing.powers or ()),
         lines=showing.lines_of(process, services.now_us), royalty=showing.royalty_words(process), rates_words=showing.rates_words(process),
         fee_words=showing.fee_words(process, language_of(request)),

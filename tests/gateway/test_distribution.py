@@ -146,6 +146,7 @@ async def test_the_payment_of_the_plan_moves_the_deal_and_nothing_typed_beside_i
         status, text = await html(person, deal)
         assert status == 200 and 'value="distributed"' not in text and f"{deal}/distribution" in text
         assert await table.act(person, "distributed", ref="已分配") == 422
+    assert "distributed" not in (await table.seller.send("GET", f"/api/v1{deal}"))[1]["acts"]
     refused = await table.seller.post(f"/api/v1{deal}/acts", {"act": "distributed", "fields": {"ref": "x"}})
     assert (refused[0], refused[1]["data"]["problem"]) == (409, "distributed_by_plan")
     assert (await unit.send(administrator, f"{deal}/distribution", income="300000", persons=PERSONS))[0] == 303

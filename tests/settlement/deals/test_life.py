@@ -108,6 +108,26 @@ async def test_a_deposit_that_becomes_price_after_the_whole_price_was_paid_goes_
     await house.sound()
 
 
+@pytest.mark.parametrize("less", [0, 10 * WAN], ids=["equal", "greater"])
+async def test_a_deposit_that_covers_the_price_needs_no_payment_and_what_is_over_goes_back(
+    house: DealHouse, less: int
+) -> None:
+    deposit = await house.held("abc.1")
+    await house.deals.deposits.convert("abc.1", "DA-a1")
+    process = await house.signed(a_deal(price_fen=deposit.amount_fen - less, mode="PLAIN", deposit_ids=("abc.1",)))
+    assert (process.phase, process.open_fen, process.escrow_fen) == (Phase.DELIVERING, 0, deposit.amount_fen - less)
+    await house.do(a.HandOver(proof_ref="技术资料", proof_digest=""))
+    await house.do(a.AcceptDelivery(by_operator=False))
+    await house.payouts.send_due()
+    await house.do(a.NoteRegistered(number="R1"))
+    assert (await house.do(a.NoteDistributed(ref="P1"))).phase is Phase.ARCHIVED
+    paid = {one.payee_account: one.amount_fen for one in house.bank.orders.values()}
+    expected = {house.accounts[SELLER][1]: deposit.amount_fen - less, ACCOUNTS[BUYER][1]: less}
+    assert paid == {account: fen for account, fen in expected.items() if fen}
+    assert await house.balances() == {}
+    await house.sound()
+
+
 async def test_fees_of_both_sides_and_the_brokers_share_come_out_of_the_escrow(house: DealHouse) -> None:
     fees = replace(FEES, broker_id=BROKER, broker_share_bps=2_000)
     await house.signed(a_deal(price_fen=200 * WAN, fees=fees))
