@@ -41,20 +41,16 @@ async def _lots(here: Ground, market: Market, size: Size, folder: Path) -> list[
     return await sections.many_lots(here, market, size)
 
 
-async def _recovery(here: Ground, market: Market, size: Size, folder: Path) -> list[Figure]:
-    return await recovery(here, market, size, _say)
-
-
 async def _cost(here: Ground, market: Market, size: Size, folder: Path) -> list[Figure]:
     return await sections.cost(here, market, size)
 
 
+RECOVERY: Final = "recovery"
 SECTIONS: Final[dict[str, tuple[Section, tuple[Layout, ...]]]] = {
     "limits": (sections.limits, (PLAIN, FULL)),
     "crowd": (_crowd, (PLAIN, FULL)),
     "lots": (_lots, (PLAIN, FULL)),
     "cost": (_cost, (PLAIN, shape(1, 1), shape(1, 2), shape(2, 1), shape(2, 2))),
-    "recovery": (_recovery, (PLAIN,)),
 }
 
 
@@ -65,6 +61,10 @@ async def measure(names: list[str], size: Size, stacks: set[str]) -> tuple[list[
         "every stack is fresh, on 127.0.0.1, PostgreSQL with synchronous_commit on (cluster: and a synchronous standby)"
     ]
     for name in names:
+        if name == RECOVERY:
+            with tempfile.TemporaryDirectory(prefix="ortoo-scale-") as place:
+                figures += await recovery(size, Path(place), _say)
+            continue
         section, layouts = SECTIONS[name]
         for layout in layouts:
             if stacks and layout.name not in stacks:
@@ -86,18 +86,18 @@ def _say(text: str) -> None:
 def main() -> int:
     """Entry of `python -m loadtests.scale`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    default = Size()
+    default, every = Size(), [*SECTIONS, RECOVERY]
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(every))
     for field in ("watchers", "bidders", "lots", "events", "rounds"):
         parser.add_argument(f"--{field}", type=int, default=getattr(default, field))
     for field in ("seconds", "rate"):
         parser.add_argument(f"--{field}", type=float, default=getattr(default, field))
     parser.add_argument("--stack", nargs="+", default=[], help="only these: serve, cluster, 1+1, …")
     chosen = parser.parse_args()
-    if unknown := set(chosen.sections) - set(SECTIONS):
+    if unknown := set(chosen.sections) - set(every):
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     size = Size(*(getattr(chosen, field) for field in Size._fields))
-    figures, facts = asyncio.run(measure(chosen.sections or list(SECTIONS), size, set(chosen.stack)))
+    figures, facts = asyncio.run(measure(chosen.sections or every, size, set(chosen.stack)))
     print(table(figures, facts))
     print(json_line(figures, facts))
     return 0
