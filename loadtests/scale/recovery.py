@@ -1,14 +1,12 @@
 """A market with a very long log is started cold: how long until it serves, and with how much memory and processor time.
 
-The log is written by `ortoo replay` from a made recording, so it comes from the market's own rules and journal; then database and
-server are started anew over it.
+A made recording is played through the market's own rules into its own journal, as `ortoo replay` does; then database and server are
+started anew over it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,9 +16,16 @@ import aiohttp
 import asyncpg
 import msgspec
 
+from engine.journal.migrations import migrate
+from engine.journal.postgres import PostgresLog
+from engine.journal.records import Record
+from engine.replay.driver import OWNER, Replay
+from engine.replay.format import read_recording
+from engine.runtime.book import Book
+from engine.runtime.rulebook import LOT_RULES
+from engine.values import SHARDS, InstantUs
 from loadtests.faults.database import Database
 from loadtests.machine import cpu_ns, family, resident_bytes
-from loadtests.processes import ROOT
 from loadtests.report import Figure
 from loadtests.scale.sections import Size
 from loadtests.stand import Server
@@ -42,7 +47,7 @@ def recording(events: int, now_ms: int) -> Iterator[dict[str, Any]]:
             "kind": "lot", "lot": f"long-{lot}", "format": "english", "start": "1.00", "opens_at": began_ms, "closes_at": None,
             "first_bid_clock_ms": LASTS_MS, "increment": {"fixed": "0.01"}, "proxy": False, "tie": "earliest",
         }  # fmt: skip
-    bids = events - LOTS * (BIDDERS + 3)  # publishing, opening, admissions and the first clock are events too
+    bids = events  # with publishing, opening and admissions that is more than is asked for: the recording is cut, no lot ends
     for number in range(bids):
         turn, lot = divmod(number, LOTS)
         cents = 100 + turn
@@ -53,53 +58,59 @@ def recording(events: int, now_ms: int) -> Iterator[dict[str, Any]]:
 
 
 async def recovery(size: Size, folder: Path, say: Callable[[str], None]) -> list[Figure]:
-    """Write the log, then start database and server cold: with snapshots that the server left, and without any."""
+    """Write the log, then start database and server cold, without a single snapshot."""
     database = Database(folder, standby=False)
     await database.start()
     server = Server(folder, database.primary.dsn)
     server.ready_s = READY_S
-    found: list[Figure] = []
     try:
-        await _replay(database.primary.dsn, folder / "recording", size.events)
+        await migrate(database.primary.dsn)
+        await _write(database.primary.dsn, size.events)
         events, bids, lots = await _counted(database.primary.dsn)
         say(f"{events:,} events of {bids:,} bids in the log")
-        for words in ("from the first event", "from snapshots"):
-            await database.primary.stop()
-            await database.primary.start()
-            began_s = time.monotonic()
-            await server.start()
-            taken_s = time.monotonic() - began_s
-            used_s, memory = cpu_ns(family(server.pid)) / 1e9, resident_bytes(server.pid) / 1e6
-            shown = await _bids_shown(server, lots)
-            say(
-                f"{words}: {taken_s:.1f} s, {used_s:.1f} s of processor time, {memory:.0f} MB, {shown:,} bids on the live lots"
-            )
-            if shown != bids:
-                raise RuntimeError(f"{shown} bids were recovered of {bids}")
-            key, title = words.split()[-1], f"{events:,} events recovered {words}, {LOTS} lots live"
-            found += [
-                Figure(key=f"recovery_{key}_s", title=f"{title}: until it serves", values=[taken_s], unit="s"),
-                Figure(key=f"recovery_{key}_cpu", title=f"{title}: processor time", values=[used_s], unit="s"),
-                Figure(key=f"recovery_{key}_mb", title=f"{title}: memory then", values=[memory], unit="MB"),
-            ]
-            await _snapshots_kept(database.primary.dsn)
-            await server.stop()
+        await database.primary.stop()
+        await database.primary.start()
+        began_s = time.monotonic()
+        await server.start()
+        taken_s = time.monotonic() - began_s
+        used_s, memory = cpu_ns(family(server.pid)) / 1e9, resident_bytes(server.pid) / 1e6
+        shown = await _bids_shown(server, lots)
+        if shown != bids:
+            raise RuntimeError(f"{shown} bids were recovered of {bids}")
     finally:
         await server.stop()
         await database.stop()
-    return found
+    title = f"{events:,} events, {LOTS} lots live, no snapshot"
+    return [
+        Figure(key="recovery_s", title=f"{title}: cold start until it serves", values=[taken_s], unit="s"),
+        Figure(key="recovery_cpu", title=f"{title}: processor time of the server", values=[used_s], unit="s"),
+        Figure(key="recovery_mb", title=f"{title}: memory then", values=[memory], unit="MB"),
+    ]
 
 
-async def _replay(dsn: str, file: Path, events: int) -> None:
-    encode = msgspec.json.encode
-    with file.open("wb") as lines:
-        lines.writelines(encode(line) + b"\n" for line in recording(events, round(time.time() * 1e3)))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway.cli", "replay", str(file), "--database", dsn, cwd=ROOT, env=os.environ,
-        stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    if await process.wait():
-        raise RuntimeError("ortoo replay failed")
+class _Enough(Exception):
+    """The log is long enough."""
+
+
+async def _write(dsn: str, events: int) -> None:
+    """Play the recording into the journal, and stop before its lots end."""
+    encode, written = msgspec.json.encode, 0
+    lines = (encode(line) for line in recording(events, round(time.time() * 1e3)))
+    log = PostgresLog(dsn)
+
+    async def append(records: Sequence[Record]) -> None:
+        nonlocal written
+        if written + len(records) > events:
+            raise _Enough
+        written += len(records)
+        await log.append(records)
+
+    try:
+        taken = await log.take(range(SHARDS), OWNER, InstantUs(0))
+        with contextlib.suppress(_Enough):
+            await Replay(read_recording(lines, run="cold"), Book(LOT_RULES, taken), append).run()
+    finally:
+        await log.close()
 
 
 async def _counted(dsn: str) -> tuple[int, int, list[str]]:
@@ -113,17 +124,6 @@ async def _counted(dsn: str) -> tuple[int, int, list[str]]:
         await connection.close()
     assert row is not None
     return row["events"], row["bids"], [stream.removeprefix("lot/") for stream in row["lots"]]
-
-
-async def _snapshots_kept(dsn: str) -> None:
-    """Wait until the server has left a snapshot of every lot, as it does beside its work."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        async with asyncio.timeout(READY_S):
-            while await connection.fetchval("SELECT count(DISTINCT stream) FROM lot_snapshot") < LOTS:
-                await asyncio.sleep(0.2)
-    finally:
-        await connection.close()
 
 
 async def _bids_shown(server: Server, lots: Sequence[str]) -> int:
