@@ -144,7 +144,9 @@ class RedisNodes:
     @property
     def url(self) -> str:
         """Value of ORTOO_REDIS_URL."""
-        return f"redis://127.0.0.1:{self.nodes[0].address_port}/0"
+        if not self.clustered:
+            return f"redis://127.0.0.1:{self.nodes[0].address_port}/0"
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.address_port}" for node in self.nodes)
 
     async def start(self) -> None:
         """Start all nodes; a cluster takes work when this returns."""
