@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.accounts.model import Role
 from gateway.http.metrics import Metrics
 from gateway.live.edge import EdgeCounts
+from gateway.live.detecting import Detector
 from gateway.machines import engine_command, linking
 from tests.gateway.conftest import Town
 
@@ -51,6 +52,7 @@ async def exported(town: Town) -> dict[str, set[str]]:
     # What only a gateway and an engine of several machines export; their values do not matter here.
     engine_command._add_gauges(apart := Metrics(), MagicMock(), MagicMock())
     linking.add_link_gauges(apart, MagicMock())
+    Detector(MagicMock(metrics=apart), "", MagicMock())  # test markets run without it
     families: dict[str, set[str]] = {}
     for text in (metrics.exposition(), apart.exposition()):
         for family in text_string_to_metric_families(text.decode()):
