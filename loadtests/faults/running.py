@@ -95,7 +95,7 @@ async def hold_round(
         problems,
         len(lots),
         sum(phase in FINAL_PHASES for phase in phases),
-        sum(phase == "interrupted" for phase in phases),
+        sum(phase in ("interrupted", "paused") for phase in phases),
     )
 
 

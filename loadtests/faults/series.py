@@ -94,7 +94,7 @@ class Outcome(NamedTuple):
             *KINDS,
             "without service, median / worst",
             "without a fault",
-            "ended / interrupted",
+            "ended / halted",
             "",
         ]
         rows = [head, ["---"] * len(head), *(line.cells() for line in self.lines if line.rounds)]

@@ -75,6 +75,7 @@ async def recovery(size: Size, folder: Path, say: Callable[[str], None]) -> list
         taken_s = time.monotonic() - began_s
         used_s, memory = cpu_ns(family(server.pid)) / 1e9, resident_bytes(server.pid) / 1e6
         shown = await _bids_shown(server, lots)
+        size_bytes = await _size(database.primary.dsn)
         if shown != bids:
             raise RuntimeError(f"{shown} bids were recovered of {bids}")
     finally:
@@ -84,6 +85,12 @@ async def recovery(size: Size, folder: Path, say: Callable[[str], None]) -> list
     return [
         Figure(key="recovery_s", title=f"{title}: cold start until it serves", values=[taken_s], unit="s"),
         Figure(key="recovery_cpu", title=f"{title}: processor time of the server", values=[used_s], unit="s"),
+        Figure(
+            key="event_bytes",
+            title="room of an event in the database, with its indexes",
+            values=[size_bytes / events],
+            unit="B",
+        ),
         Figure(key="recovery_mb", title=f"{title}: memory then", values=[memory], unit="MB"),
     ]
 
@@ -124,6 +131,17 @@ async def _counted(dsn: str) -> tuple[int, int, list[str]]:
         await connection.close()
     assert row is not None
     return row["events"], row["bids"], [stream.removeprefix("lot/") for stream in row["lots"]]
+
+
+async def _size(dsn: str) -> int:
+    """Return the bytes of all partitions of the log with their indexes."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return int(
+            await connection.fetchval("SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('event')")
+        )
+    finally:
+        await connection.close()
 
 
 async def _bids_shown(server: Server, lots: Sequence[str]) -> int:
