@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts.model import Role
 from gateway.http.metrics import Metrics
-from gateway.live.edge import EdgeCounts
 from gateway.live.detecting import Detector
+from gateway.live.edge import EdgeCounts
 from gateway.machines import engine_command, linking
 from tests.gateway.conftest import Town
 
