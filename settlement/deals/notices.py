@@ -77,7 +77,8 @@ def _notices(process: Process, parties: tuple[str, ...], about: str) -> list[New
     }  # fmt: skip
     return [
         NewNotice(
-            party=party, once=f"deal/{deal.id}/{process.seq}/{about}", link=f"/deals/{deal.id}", data=data,
+            party=party, once=f"deal/{deal.id}/{process.seq}/{about}", data=data,
+            link="/desk/registrations" if party == Desk.REGISTRARS else f"/deals/{deal.id}",
             about=f"deal.{'desk.' if party in set(Desk) else ''}{about.partition('.')[0]}",
         )
         for party in dict.fromkeys(parties)

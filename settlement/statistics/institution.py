@@ -28,6 +28,7 @@ class InstitutionReport(Struct, frozen=True, kw_only=True):
     by_kind: Table
     """Registered contracts by the five kinds: transfers, licences, development, consulting, service."""
     registered: Cell
+    received_by_mode: Table
     received_fen: int
     """Money that reached the unit in the year, whatever year the deal is of."""
     highest_fen: int
@@ -52,6 +53,7 @@ class InstitutionReport(Struct, frozen=True, kw_only=True):
             "to_main": self.to_main_fen,
         }  # fmt: skip
         found.append(("registered", "", "", self.registered))
+        found += [("received_by_mode", "mode", code, cell) for code, cell in sorted(self.received_by_mode.items())]
         found += [(word, "", "", Cell(0, fen)) for word, fen in money.items()]
         return [*found, ("to_persons", "", "", Cell(self.persons_times, self.to_persons_fen))]
 
@@ -71,6 +73,7 @@ def institution_report(year: int, rows: Sequence[OwnRow], paid: Sequence[Plan]) 
         by_buyer_region=_by(registered, "buyer_region"),
         by_kind=_by(registered, "five"),
         registered=sum((_cell(row) for row in registered), Cell()),
+        received_by_mode=_by([row for row in rows if row.measure == "received"], "mode"),
         received_fen=sum(row.total_fen for row in rows if row.measure == "received"),
         highest_fen=max([row.highest_fen or 0 for row in deals], default=0),
         distributed_fen=sum(split.net_fen for split in splits),

@@ -76,6 +76,9 @@ async def test_an_institution_reads_its_own_year_only(counted: Services, town: T
     rows = list(book.worksheets[0].iter_rows(values_only=True))
     assert rows[1][1] == sum(row.count for row in own)
     assert rows[1][2] == pytest.approx(sum(row.total_fen for row in own) / 100)
+    received = next(row[2] for row in rows if row[0] == "当年到账")
+    parts = [row[2] for row in rows if str(row[0]).startswith("当年到账，按转化方式")]
+    assert parts and sum(parts) == pytest.approx(received), "money by mode makes the money of the year"
 
 
 def test_charts_escape_what_they_show() -> None:

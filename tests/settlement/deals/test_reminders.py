@@ -85,3 +85,5 @@ async def test_a_registration_that_is_late_comes_to_the_registrars_and_the_opera
     await staffed.work()
     overdue = {party for party, about in await told(staffed) - before if about.endswith("escalated")}
     assert overdue == {SELLER, BUYER, "op1", "op2", "reg1"}
+    links = {row["link"] for row in await staffed.pool.fetch("SELECT link FROM notice WHERE party = 'reg1'")}
+    assert links == {"/desk/registrations"}, "a registrar has no door to deals"
