@@ -19,6 +19,8 @@ from msgspec import Struct
 from engine.bus import messages as m
 from engine.bus.local import Envelope
 from engine.bus.nodes import Servers, Session, opened
+from engine.bus.owned import START, Entry, EntryId, Owned, after, read_id, write_id
+from engine.bus.reach import UNREACHABLE_US, Holding, Reach
 from engine.bus.wire import CALL_S, Address, RedisGone, Wire
 from engine.bus.wire import Command as RedisCommand
 from engine.evidence.receipts import Receipt, refused
@@ -31,10 +33,6 @@ from engine.values import InstantUs
 BEAT_S: Final = 0.5
 LOOK_S: Final = 2.0
 """How often streams are measured."""
-LOOK_ROUND_S: Final = 0.1
-"""How often it is asked whether anybody can reach the market."""
-STOOD_STILL_S: Final = 0.5
-"""After so long between two looks this process itself stood still: it listens first, and the engine has noticed by itself."""
 BLOCK_MS: Final = 100
 """How long one read waits; a shard that was just taken over is read after this at most."""
 ENTRIES_A_READ: Final = 100
@@ -46,17 +44,12 @@ MESSAGES_MAX: Final = 20_000
 """Messages waiting to be published; more are dropped, and read from the log by whoever misses them."""
 STALE_S: Final = 30.0
 """An entry that waited longer by Redis' own clock is refused: its bidder was told long ago that nothing is known of it."""
-UNREACHABLE_US: Final = 2_000_000
-"""The market is held after nobody could reach it for so long."""
-GATEWAY_S: Final = 1.5
-"""A gateway that was not heard for so long is not there."""
 AGAIN_S: Final = (0.05, 1.0)
 
-EntryId = tuple[int, int]
 log = logging.getLogger(__name__)
 
 
-class DecidingEngine(Protocol):
+class DecidingEngine(Holding, Protocol):
     """What this end needs of the engine."""
 
     @property
@@ -74,20 +67,8 @@ class DecidingEngine(Protocol):
         """Name of this process."""
         ...
 
-    def now_us(self) -> InstantUs:
-        """Return the time on the engine's clock."""
-        ...
-
     def submit_in(self, shard: int, envelope: Envelope[Any]) -> None:
         """Take a command for the lane that this shard belongs to."""
-        ...
-
-    def hold(self) -> None:
-        """Take nothing and let no deadline pass."""
-        ...
-
-    def resume(self, from_us: InstantUs) -> None:
-        """Serve again; nobody could bid since that instant."""
         ...
 
 
@@ -106,37 +87,6 @@ class IntakeCounts(Struct):
     """Entries in the streams of the owned shards."""
 
 
-class _Entry:
-    """An entry that was read, and how many of its commands have no answer yet."""
-
-    __slots__ = ("id", "open")
-
-    def __init__(self, entry_id: EntryId, commands: int) -> None:
-        self.id = entry_id
-        self.open = commands
-
-
-class _Owned:
-    """A shard of ours."""
-
-    __slots__ = ("committed", "cursor", "done", "entries", "epoch", "found", "seq", "shard", "trimmed")
-
-    def __init__(self, shard: int) -> None:
-        self.shard = shard
-        self.epoch = 0
-        self.seq = 0
-        self.committed: EntryId = (0, 0)
-        """Newest entry on record when it was gained."""
-        self.cursor: EntryId = (0, 0)
-        """Entries up to this one were read."""
-        self.found = False
-        """The cursor fits the stream as it is in Redis now."""
-        self.entries: deque[_Entry] = deque()
-        self.done: EntryId = (0, 0)
-        """Every entry up to this one is answered."""
-        self.trimmed: EntryId = (0, 0)
-
-
 class Intake:
     """The end of the bus in one engine process. Is told which shards it owns, see `Shards`."""
 
@@ -147,9 +97,8 @@ class Intake:
         self._servers = servers
         self._journal = journal
         self._cover = m.Cover(key)
-        self._unreachable_us = unreachable_us
         self._session: Session | None = None
-        self._owned: dict[int, _Owned] = {}
+        self._owned: dict[int, Owned] = {}
         self._wanted: set[int] = set()
         """Gained, and not looked up in the log yet."""
         self._gained = asyncio.Event()
@@ -159,10 +108,7 @@ class Intake:
         self._answers: dict[str, list[m.Answer]] = {}
         self._messages: deque[tuple[str, RedisCommand]] = deque()
         self._sending = False
-        self._held = False
-        self._reached_us: InstantUs | None = None
-        """When somebody could reach the market last."""
-        self._gateways: dict[str, float] = {}
+        self._reach = Reach(unreachable_us)
         self._redis_ahead_s: dict[Address, float] = {}
         """Redis' wall clock ahead of this loop's clock."""
 
@@ -179,8 +125,7 @@ class Intake:
     @property
     def gateways(self) -> int:
         """Gateways that said lately that they are there."""
-        now_s = asyncio.get_running_loop().time()
-        return sum(1 for heard_s in self._gateways.values() if now_s - heard_s < GATEWAY_S)
+        return self._reach.gateways
 
     # What the engine says.
 
@@ -220,7 +165,9 @@ class Intake:
         """Serve for ever, over one session with Redis after another."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._look_up_gained())
-            tasks.create_task(self._watch_reach(engine))
+            tasks.create_task(
+                self._reach.watch(engine, lambda: None if self._session is None else self._session.heard_s)
+            )
             pause_s = AGAIN_S[0]
             while True:
                 began_s = asyncio.get_running_loop().time()
@@ -242,7 +189,9 @@ class Intake:
                 async with asyncio.TaskGroup() as tasks:
                     self._session = session
                     tasks.create_task(session.watch())
-                    tasks.create_task(session.listen({m.GATEWAYS_CHANNEL: m.GATEWAYS_TAG}, self._heard, lambda: None))
+                    tasks.create_task(
+                        session.listen({m.GATEWAYS_CHANNEL: m.GATEWAYS_TAG}, self._reach.hear, lambda: None)
+                    )
                     tasks.create_task(self._send(session))
                     tasks.create_task(self._beat(engine))
                     tasks.create_task(self._look(session))
@@ -270,34 +219,10 @@ class Intake:
                 if shard not in self._wanted:
                     continue  # lost meanwhile
                 self._wanted.discard(shard)
-                owned = _Owned(shard)
-                owned.epoch, owned.seq = positions.get(shard, (0, 0))
-                owned.committed = _read_id(entries[shard].encode()) if shard in entries else (0, 0)
-                # The entry itself is read once more: of several commands in it perhaps not all are on record.
-                owned.cursor = _before(owned.committed)
-                self._owned[shard] = owned
+                committed = read_id(entries[shard]) if shard in entries else START
+                self._owned[shard] = Owned(shard, positions.get(shard, (0, 0)), committed)
             self._more.set()
             self._more = asyncio.Event()
-
-    async def _watch_reach(self, engine: DecidingEngine) -> None:
-        """Hold the market while nobody can reach it, and give the time back afterwards."""
-        loop = asyncio.get_running_loop()
-        looked_s = loop.time()
-        while True:
-            session, now_s = self._session, loop.time()
-            stood_still, looked_s = now_s - looked_s > STOOD_STILL_S, now_s
-            reached = session is not None and now_s - session.heard_s < GATEWAY_S and self.gateways > 0
-            if self._reached_us is None or (reached and not self._held):
-                self._reached_us = engine.now_us()
-            elif reached:
-                log.warning("reached_again", extra={"from_us": self._reached_us})
-                self._held = False
-                engine.resume(self._reached_us)
-            elif not self._held and not stood_still and engine.now_us() - self._reached_us > self._unreachable_us:
-                log.error("unreachable", extra={"connected": session is not None, "gateways": self.gateways})
-                self._held = True
-                engine.hold()
-            await asyncio.sleep(LOOK_ROUND_S)
 
     async def flush(self, within_s: float) -> None:
         """Wait until what was answered is on its way, `within_s` at most: the last thing before the end."""
@@ -327,33 +252,26 @@ class Intake:
             if wire is not None:
                 wire.close()
 
-    async def _read_once(self, wire: Wire, node: Address, mine: dict[int, _Owned], engine: DecidingEngine) -> None:
+    async def _read_once(self, wire: Wire, node: Address, mine: dict[int, Owned], engine: DecidingEngine) -> None:
         await self._find_cursors(wire, [owned for owned in mine.values() if not owned.found])
         keys = [m.commands_key(shard) for shard in mine]
-        cursors = [_write_id(owned.cursor) for owned in mine.values()]
+        cursors = [write_id(owned.cursor) for owned in mine.values()]
         read: RedisCommand = ("XREAD", "COUNT", ENTRIES_A_READ, "BLOCK", BLOCK_MS, "STREAMS", *keys, *cursors)
         for key, entries in (await wire.call([read], BLOCK_MS / 1_000 + CALL_S))[0] or ():
             owned = mine[m.shard_of_key(key)]
             for entry_id, fields in entries:
                 if self._owned.get(owned.shard) is not owned:
                     break  # lost while this was read
-                owned.cursor = _read_id(entry_id)
+                owned.cursor = read_id(entry_id)
                 self._take(owned, entry_id.decode(), fields, node, engine)
 
-    async def _find_cursors(self, wire: Wire, unsure: list[_Owned]) -> None:
-        """A stream whose newest entry is older than what was read is another one: Redis was emptied. It is read from its beginning."""
-        if not unsure:
-            return
-        replies = await wire.call(
-            [("XREVRANGE", m.commands_key(owned.shard), "+", "-", "COUNT", 1) for owned in unsure]
-        )
-        for owned, newest in zip(unsure, replies, strict=True):
-            owned.found = True
-            if not newest or _read_id(newest[0][0]) < owned.cursor:
-                owned.cursor = owned.done = owned.trimmed = (0, 0)
-                owned.entries = deque()
+    async def _find_cursors(self, wire: Wire, unsure: list[Owned]) -> None:
+        if unsure:
+            asked = [("XREVRANGE", m.commands_key(owned.shard), "+", "-", "COUNT", 1) for owned in unsure]
+            for owned, newest in zip(unsure, await wire.call(asked), strict=True):
+                owned.fit(read_id(newest[0][0]) if newest else None)
 
-    def _take(self, owned: _Owned, entry_id: str, fields: list[bytes], node: Address, engine: DecidingEngine) -> None:
+    def _take(self, owned: Owned, entry_id: str, fields: list[bytes], node: Address, engine: DecidingEngine) -> None:
         said = dict(zip(fields[::2], fields[1::2], strict=True))
         try:
             gateway, number, count = said[b"g"].decode(), int(said[b"n"]), int(said[b"c"])
@@ -361,7 +279,7 @@ class Intake:
             log.error("entry_unreadable", extra={"entry": entry_id})
             self.counts.unknown += 1
             return
-        entry = _Entry(owned.cursor, count)
+        entry = Entry(owned.cursor, count)
         owned.entries.append(entry)
         self.counts.commands += count
         try:
@@ -392,31 +310,26 @@ class Intake:
                 ),
             )  # fmt: skip
 
-    def _refuse_entry(self, owned: _Owned, entry: _Entry, gateway: str, number: int, count: int, problem: str) -> None:
+    def _refuse_entry(self, owned: Owned, entry: Entry, gateway: str, number: int, count: int, problem: str) -> None:
         """Another program's words: the bidders may send them again, perhaps to an engine that knows them."""
         log.warning("entry_refused", extra={"why": problem})
         self.counts.unknown += count
         for place in range(min(count, ANSWERS_A_MESSAGE)):
             self._answered(owned, entry, gateway, number, place, refused("", None, Reject.BUSY))
         entry.open = 0
-        self._finish(owned)
+        owned.finish()
 
     def _is_stale(self, entry_id: EntryId, node: Address) -> bool:
         ahead_s = self._redis_ahead_s.get(node)
         return ahead_s is not None and asyncio.get_running_loop().time() + ahead_s - entry_id[0] / 1_000 > STALE_S
 
-    def _answered(self, owned: _Owned, entry: _Entry, gateway: str, number: int, place: int, receipt: Receipt) -> None:
+    def _answered(self, owned: Owned, entry: Entry, gateway: str, number: int, place: int, receipt: Receipt) -> None:
         entry.open -= 1
         if entry.open <= 0:
-            self._finish(owned)
+            owned.finish()
         if self._session is not None:
             self._answers.setdefault(gateway, []).append(m.answer(number, place, receipt))
             self._wake.set()
-
-    @staticmethod
-    def _finish(owned: _Owned) -> None:
-        while owned.entries and owned.entries[0].open <= 0:
-            owned.done = owned.entries.popleft().id
 
     # Answers and changes out.
 
@@ -448,7 +361,7 @@ class Intake:
                     self._say(owned.shard, m.CHANGES.encode(beat, self._cover))
                 if owned.done > owned.trimmed:
                     owned.trimmed = owned.done
-                    trim: RedisCommand = ("XTRIM", m.commands_key(owned.shard), "MINID", _write_id(_after(owned.done)))
+                    trim: RedisCommand = ("XTRIM", m.commands_key(owned.shard), "MINID", write_id(after(owned.done)))
                     self._messages.append((m.shard_tag(owned.shard), trim))
             await asyncio.sleep(BEAT_S)
 
@@ -466,30 +379,4 @@ class Intake:
             times = await session.call([(m.shard_tag(shard), ("TIME",)) for shard in one_of_node.values()])
             for node, (seconds, micros) in zip(one_of_node, times, strict=True):
                 self._redis_ahead_s[node] = int(seconds) + int(micros) / 1e6 - loop.time()
-            now_s = loop.time()
-            self._gateways = {name: heard_s for name, heard_s in self._gateways.items() if now_s - heard_s < STALE_S}
             await asyncio.sleep(LOOK_S)
-
-    def _heard(self, channel: bytes, payload: bytes) -> None:  # noqa: ARG002  # the only channel
-        self._gateways[payload[:64].decode("ascii", "replace")] = asyncio.get_running_loop().time()
-
-
-def _read_id(text: bytes) -> EntryId:
-    first, _, second = text.partition(b"-")
-    return int(first), int(second or 0)
-
-
-def _write_id(entry_id: EntryId) -> str:
-    return f"{entry_id[0]}-{entry_id[1]}"
-
-
-def _before(entry_id: EntryId) -> EntryId:
-    first, second = entry_id
-    if second:
-        return first, second - 1
-    return (first - 1, 2**64 - 1) if first else (0, 0)
-
-
-def _after(entry_id: EntryId) -> EntryId:
-    first, second = entry_id
-    return (first, second + 1) if second < 2**64 - 1 else (first + 1, 0)

@@ -10,11 +10,12 @@ from typing import Any
 
 import asyncpg
 
-from engine.bus.intake import UNREACHABLE_US, Intake
+from engine.bus.intake import Intake
 from engine.bus.link import Link
 from engine.bus.local import Envelope, LotEnvelope
 from engine.bus.nodes import read_url
 from engine.bus.ports import MarketPort
+from engine.bus.reach import UNREACHABLE_US
 from engine.bus.sender import SenderLimits
 from engine.catalogue.codes.calendar_data import load_calendar
 from engine.evidence.receipts import Outcome, Receipt
