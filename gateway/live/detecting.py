@@ -58,6 +58,8 @@ class Detector:
         self._dsn = dsn
         self._thresholds = thresholds
         self._connection: asyncpg.Connection | None = None
+        self._begun = False
+        """Engine and database were seen well once: a process that is just coming up has noticed nobody's fault."""
         self.watch = Watch()
         self._paused: set[LotId] = set()
         """In the fault that is declared: a session that an operator resumes meanwhile stays resumed."""
@@ -79,6 +81,9 @@ class Detector:
         """Look once and act on what is seen."""
         services, live = self._services, self._services.live
         database = await self._database_answers()
+        self._begun = self._begun or (database and services.engine.ready)
+        if not self._begun:
+            return
         seen = Seen(
             at_us=InstantUs(services.now_us),
             engine=services.engine.ready,

@@ -209,6 +209,18 @@ async def test_a_database_that_went_away_stops_what_is_about_to_end_once_it_is_b
     assert near.closes_at_us is not None and hall.town.services.now_us < near.closes_at_us
 
 
+async def test_a_process_that_comes_up_before_its_engine_is_no_fault(hall: Hall) -> None:
+    engine = hall.town.services.engine
+    assert isinstance(engine, Engine)
+    from_us = InstantUs(hall.town.services.now_us)
+    engine.hold()
+    await hall.look_for(1.5)
+    assert hall.detector.watch.fault is None
+    engine.resume(from_us)
+    await hall.look_for(0.2)
+    assert hall.detector.watch.fault is None
+
+
 async def test_without_a_writer_the_detector_says_so_and_the_outage_is_recorded_once(hall: Hall) -> None:
     """The writer that serves again records the outage itself; the detector adds no second halt to it."""
     engine = hall.town.services.engine
