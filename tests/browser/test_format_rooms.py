@@ -124,9 +124,9 @@ def test_in_the_room_a_holder_bids_equal(visit: Visit, market: LiveMarket) -> No
     market.bid(lot.lot, "alice", 320_000)
     room = f"/lots/{lot.lot}/room"
     carol, watcher = visit(room, "carol", size=PHONE), visit(room, language="en")
-    carol.fill("#amount", "320000")
-    carol.get_by_role("button", name="出价", exact=True).click()
-    carol.locator(".answer").wait_for()
+    carol.get_by_text("您享有优先购买权").wait_for()
+    carol.get_by_role("button", name="行使优先购买权").click()
+    carol.locator(".note", has_text="已按此价行使优先购买权").wait_for()
     watcher.locator(".history__row--priority_exercised").wait_for()
 
 

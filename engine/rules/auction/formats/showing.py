@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from engine.rules.auction.clearing.descending import runs_us
+from engine.rules.auction.clearing.priority import PriorityMode
 from engine.rules.auction.formats import events as fe
 from engine.rules.auction.formats.holders import holder_of, to_be_asked
 from engine.rules.auction.formats.play import Play
@@ -133,6 +134,7 @@ class OwnPlay(Struct, frozen=True, kw_only=True, omit_defaults=True):
     taken: int = 0
     """Units he has taken at a falling price."""
     may_exercise: bool = False
+    """He holds a right of priority and may buy at the price that stands now: in the room by bidding equal, afterwards when asked."""
     excluded: bool = False
 
 
@@ -221,9 +223,20 @@ def own_play(state: LotState, party: PartyId) -> OwnPlay:
         envelope_digest=None if held is None else held.digest,
         taker=mark_of(play)[0] == party,
         taken=sum(one.quantity for one in play.takings if one.bidder_id == party),
-        may_exercise=asked and holder_of(state, party) is not None,
+        may_exercise=(asked and holder_of(state, party) is not None) or _may_bid_equal(state, play, party),
         excluded=party in state.excluded,
     )
+
+
+def _may_bid_equal(state: LotState, play: Play, party: PartyId) -> bool:
+    """Tell whether a bid equal to the top would be the exercise of a right (P1)."""
+    priority = play.terms.priority
+    if priority is None or priority.mode is not PriorityMode.IN_ROOM or state.phase not in (Phase.OPEN, Phase.LIMITED):
+        return False
+    if state.price is None or party == state.leader or party in state.excluded or holder_of(state, party) is None:
+        return False
+    said = {one.code for one in play.exercises if one.price == state.price}
+    return state.codes.get(party) not in said
 
 
 def shown_kind(event: fe.FormatEvent) -> str | None:

@@ -19,19 +19,30 @@ export function fallingPrice(clock, serverUs) {
 /** Whether the session is one whose room looks otherwise. */
 export const isOtherFormat = (live) => live.play !== undefined && live.play !== null;
 
+const formatName = (play, page) => (play.format === "sealed" && page.rules?.pricing !== "first" ? `room.format.sealed_${page.rules?.pricing}` : `room.format.${play.format}`);
+
 export function formatNow(see) {
   const { t, room, page } = see;
   const { live } = room;
   const { play } = live;
   const takesOpenBids = play.format === "ascending";
   return html`
-    <p class="format-name">${t(`room.format.${play.format}`)}${play.round_no > 1 ? html` · ${t("room.round", { no: play.round_no })}` : nothing}</p>
+    <p class="format-name">${t(formatName(play, page))}${play.round_no > 1 ? html` · ${t("room.round", { no: play.round_no })}` : nothing}</p>
+    ${page.rules?.ceiling || page.rules?.floor ? boundsView(see) : nothing}
     ${play.clock ? fallingView(see) : takesOpenBids ? nothing : stageView(see)}
     ${play.left !== undefined && play.left !== null && play.units > 1 ? seatsView(see) : nothing}
     ${play.opening ? openingView(see) : nothing}
     ${play.shares?.length ? sharesView(see) : nothing}
+    ${play.exercised?.length ? html`<p class="note">${t("room.exercised_by", { codes: play.exercised.join(", ") })}</p>` : nothing}
     ${play.priority && live.phase === "priority" ? html`<p class="announce">${t("room.priority_waits", { price: money(live.price, page.currency), count: play.waiting_for ?? 0 })}</p>` : nothing}
   `;
+}
+
+function boundsView({ t, page }) {
+  const { ceiling, floor } = page.rules;
+  const most = ceiling ? t("room.ceiling", { amount: money(ceiling, page.currency) }) : "";
+  const least = floor ? t("room.floor", { amount: money(floor, page.currency) }) : "";
+  return html`<p class="muted">${[most, least].filter(Boolean).join(" · ")}</p>`;
 }
 
 function fallingView({ t, room, page, serverUs }) {
@@ -59,7 +70,10 @@ function stageView({ t, room, page }) {
   const { live } = room;
   if (live.price !== null) return html`<p class="panel__label">${t(live.phase === "sold" ? "room.final_price" : "room.mark")}</p><p class="price price--huge">${money(live.price, page.currency)}</p>
     ${live.phase === "sold" && page.rules?.pricing === "second" ? html`<p class="muted">${t("room.second_price_note")}</p>` : nothing}`;
-  return html`<p class="envelope ${live.phase === "closed" ? "envelope--closed" : ""}" aria-hidden="true">✉</p><p class="muted">${t(`room.stage.${live.phase}`)}</p>`;
+  if (isOver(live)) return nothing;
+  const unscored = live.phase === "closed" && page.rules?.assessors > (live.play.opening?.scored ?? 0);
+  return html`<p class="envelope ${live.phase === "closed" ? "envelope--closed" : ""}" aria-hidden="true">✉</p>
+    <p class="muted">${t(unscored ? "room.stage.unscored" : `room.stage.${live.phase}`)}</p>`;
 }
 
 function seatsView({ t, room }) {
@@ -125,7 +139,7 @@ export function formatBid(see) {
   const panels = [];
   if (page.officer !== null && live.phase === "closed") panels.push(officerView(see));
   if (page.assessor && live.phase === "closed" && play.opening) panels.push(scoresView(see));
-  if (you?.play?.may_exercise) panels.push(priorityView(see));
+  if (you?.play?.may_exercise && live.phase === "priority") panels.push(priorityView(see));
   if (you?.play?.excluded) panels.push(html`<p class="announce">${see.t("error.excluded")}</p>`);
   else if (you !== null && play.format !== "ascending") panels.push(ownView(see));
   if (panels.length === 0) return null;
@@ -144,12 +158,14 @@ function ownView(see) {
   const sealing = live.phase === "sealing" || (live.phase === "open" && !play.clock);
   if (!sealing) return html`<p class="muted">${t(isOver(live) ? "room.over" : "room.no_bids_now")}</p>`;
   if (you.play?.taker) return html`<p class="muted">${t("room.you_took")}</p>`;
+  const least = live.phase === "sealing" && live.price !== null ? money(BigInt(live.price) + BigInt(live.step), page.currency) : null;
   if (!page.can_seal) return html`<p class="announce">${t("room.seal_needs_https")}</p>`;
   const held = you.play?.envelope_seq;
   return html`
     ${held ? html`<div class="answer answer--good"><strong>${t("room.sealed_in", { seq: held })}</strong><br /><small class="digest">${t("room.sealed_digest")} <code>${you.play.envelope_digest}</code></small><br /><a href="/receipts/${live.lot}/${held}?file=1" download>${t("room.download")}</a></div>` : nothing}
     ${held && !page.rules.replaceable ? html`<p class="muted">${t("room.sealed_once")}</p>` : html`
       <p class="muted">${t("room.seal_hint")}</p>
+      ${least === null ? nothing : html`<p>${t("room.seal_least", { least })}</p>`}
       ${page.rules.lots?.length ? packagesForm(see) : amountForm(see, act.seal, t(held ? "room.seal_again" : "room.seal"), page.rules.units > 1)}`}
     ${busy ? html`<p class="muted">${t("room.sending")}</p>` : nothing}`;
 }
@@ -185,8 +201,8 @@ function amountForm({ t, draft, act, busy }, submit, label, several = false) {
 
 function packagesForm({ t, page, act, busy }) {
   const row = (number) => html`<fieldset class="package"><legend>${t("room.package", { no: number + 1 })}</legend>
-    ${page.rules.lots.map((lot) => html`<label class="tick"><input type="checkbox" name="lot-${number}" value=${lot.name} /><span>${page.language === "zh" ? lot.title_zh : lot.title_en}</span></label>`)}
-    <input name="package-${number}" inputmode="decimal" autocomplete="off" aria-label=${t("room.amount_label")} /></fieldset>`;
+    ${page.rules.lots.map((lot) => html`<label class="tick"><input type="checkbox" name="lot-${number}" value=${lot.name} /><span><strong class="code">${lot.name}</strong> ${page.language === "zh" ? lot.title_zh : lot.title_en}</span></label>`)}
+    <label for="package-${number}">${t("room.package_amount")}</label><input id="package-${number}" name="package-${number}" inputmode="decimal" autocomplete="off" /></fieldset>`;
   return html`<form class="bid-form" @submit=${act.sealPackages} novalidate>
     <p class="muted">${t("room.packages_hint")}</p>${[0, 1, 2].map(row)}
     <button class="button button--block" ?disabled=${busy}>${t("room.seal")}</button></form>`;

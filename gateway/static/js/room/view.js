@@ -121,6 +121,8 @@ function bidView(see) {
   if (!open) return html`<p class="muted">${t(isOver(live) ? "room.over" : "room.no_bids_now")}</p>${answerView(see)}`;
   return html`
     <p class="panel__label">${t("room.minimum", { amount: money(live.minimum, page.currency) })}</p>
+    ${you.play?.may_exercise ? html`<div class="note"><p>${t("room.priority_in_room", { price: money(live.price, page.currency) })}</p>
+      <button class="button button--block" type="button" ?disabled=${see.busy} @click=${() => act.quick(BigInt(live.price))}>${t("room.exercise")}</button></div>` : nothing}
     ${you.leading ? html`<p class="muted">${t("room.leading_hint")}</p>` : quickView(see)}
     <form class="bid-form" @submit=${act.submit} novalidate>
       <label for="amount">${t("room.amount_label")}</label>
@@ -187,7 +189,7 @@ function rowView(row, t, room, page) {
 
 function rowText(row, t) {
   if (row.kind === "bid") return t(row.automatic ? "history.auto" : "history.bid", { code: row.code, leader: row.leader_code });
-  const more = row.kind === "passed" ? t(`pass.${row.text}`) : reasonText(t, row.text ?? "");
+  const more = row.kind === "sealing_closed" ? `${row.text.slice(0, 12)}…` : row.kind === "passed" ? t(`pass.${row.text}`) : reasonText(t, row.text ?? "");
   return `${t(`history.${row.kind}`, { code: row.code ?? "" })} ${more}`;
 }
 

@@ -10,7 +10,7 @@ from engine.rules.auction.formats import terms as ft
 from engine.rules.auction.formats.events import PriceTaken
 from engine.rules.auction.formats.showing import public_rules
 from engine.rules.visibility import history_row, public_lot, you
-from engine.values import DurationUs, InstantUs, PartyId
+from engine.values import Amount, DurationUs, InstantUs, PartyId
 from tests.engine.rules.formats.session import CLOCK, FormatSession
 from tests.engine.rules.transcript import at
 
@@ -87,3 +87,26 @@ def test_holders_of_rights_have_no_name_in_public() -> None:
     lot.seal("09:30", "A", 777_777)
     lot.open("10:01", 0), lot.open("10:01", 1)
     assert "Bayar" not in everything_public(lot)
+
+
+def test_a_holder_in_the_room_is_told_when_an_equal_bid_is_his_right() -> None:
+    here = ft.PriorityTerms(
+        mode=PriorityMode.IN_ROOM, holders=(Holder(party="H", rank=1, ground="completer"),), notified="by letter"
+    )
+    lot = FormatSession(ft.Ascending(), "A", "B", "H", priority=here, more={"start_price": Amount(100)})
+
+    def may(party: str) -> bool:
+        own = you(lot.lot, PartyId(party))
+        assert own is not None and own.play is not None
+        return own.play.may_exercise
+
+    lot.reach(at("09:00"))
+    assert not may("H"), "nobody has made a price yet"
+    lot.bid("09:10", "A", 200)
+    assert (may("H"), may("A")) == (True, False)
+    lot.bid("09:11", "H", 200)
+    assert not may("H"), "once at each price"
+    lot.bid("09:12", "B", 210)
+    assert may("H")
+    lot.reach(at("10:00"))
+    assert not may("H")
