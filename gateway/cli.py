@@ -6,28 +6,30 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Final
 
 from gateway import __version__
 from gateway.config import ConfigurationInvalid, read_config
 
 USAGE_ERROR: Final = 2
-_ELSEWHERE: Final = (
-    "replay",
-    "verify",
-    "demo",
-    "sandbox-bank",
-    "probe",
-    "pricing",
-    "settlement",
-    "registrar-keys",
-    "reference-receiver",
-    "engine",
-    "standby",
-    "backup",
-    "restore",
-)
-"""Commands that read their own arguments."""
+_ELSEWHERE: Final = {
+    "replay": "gateway.replay_command:main",
+    "verify": "gateway.verify_command:main",
+    "demo": "gateway.demo:main",
+    "sandbox-bank": "gateway.sandbox_bank.command:main",
+    "probe": "gateway.probing.command:main",
+    "pricing": "gateway.pricing_command:main",
+    "settlement": "gateway.settlement_command:main",
+    "registrar-keys": "gateway.registrar.keys_command:main",
+    "reference-receiver": "gateway.reference_receiver.command:main",
+    "engine": "gateway.machines.engine_command:main",
+    "standby": "gateway.safekeeping.standby_command:main",
+    "backup": "gateway.safekeeping.backup_command:backup",
+    "restore": "gateway.safekeeping.backup_command:restore_command",
+    "archive": "gateway.safekeeping.archive_command:main",
+}
+"""Commands that read their own arguments, and where they are: imported when asked for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,53 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_elsewhere(command: str, arguments: list[str]) -> int:
-    if command == "replay":
-        from gateway.replay_command import main as replay
-
-        return replay(arguments)
-    if command == "verify":
-        from gateway.verify_command import main as verify
-
-        return verify(arguments)
-    if command == "sandbox-bank":
-        from gateway.sandbox_bank.command import main as sandbox_bank
-
-        return sandbox_bank(arguments)
-    if command == "probe":
-        from gateway.probing.command import main as probe
-
-        return probe(arguments)
-    if command == "settlement":
-        from gateway.settlement_command import main as settlement
-
-        return settlement(arguments)
-    if command == "pricing":
-        from gateway.pricing_command import main as pricing
-
-        return pricing(arguments)
-    if command == "registrar-keys":
-        from gateway.registrar.keys_command import main as registrar_keys
-
-        return registrar_keys(arguments)
-    if command == "engine":
-        from gateway.machines.engine_command import main as engine
-
-        return engine(arguments)
-    if command == "standby":
-        from gateway.safekeeping.standby_command import main as standby
-
-        return standby(arguments)
-    if command in ("backup", "restore"):
-        from gateway.safekeeping.backup_command import backup, restore_command
-
-        return backup(arguments) if command == "backup" else restore_command(arguments)
-    if command == "reference-receiver":
-        from gateway.reference_receiver.command import main as reference_receiver
-
-        return reference_receiver(arguments)
-    from gateway.demo import main as demo
-
-    return demo(arguments)
+    module, _, function = _ELSEWHERE[command].partition(":")
+    code: int = getattr(import_module(module), function)(arguments)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("backup", help="copy the database, and receive all that is written since")
     commands.add_parser("restore", help="restore a backup to any instant and check it, or rehearse that")
+    commands.add_parser("archive", help="move ended lots of long ago to cheaper storage; they stay part of the log")
     commands.add_parser("replay", help="run recorded sessions through the rules and the journal")
     commands.add_parser("verify", help="check the whole log, or one receipt")
     from gateway import admin_command
