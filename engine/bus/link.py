@@ -321,6 +321,7 @@ class Link:
             log.warning("change_unknown", extra={"why": str(problem)})  # its owner is not heard: the log is polled
             return
         if isinstance(message, m.Told):
+            self.sender.take_records(message.records)
             self._of_shard[shard].told(shard, message.records)
         elif message.shard == shard:
             self._of_shard[shard].beat(message, asyncio.get_running_loop().time())

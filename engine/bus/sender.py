@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -20,6 +21,7 @@ from engine.bus.wire import Command as RedisCommand
 from engine.evidence.receipts import Receipt, receipt_on_record, refused
 from engine.journal.log import JournalUnavailable
 from engine.journal.postgres import PostgresLog
+from engine.journal.records import Record
 from engine.journal.streams import StreamKind
 from engine.rules.rejections import Reject
 
@@ -27,6 +29,7 @@ RECEIPT_S: Final = 3.0
 """An answer that has not come after this is looked up in the log."""
 SWEEP_S: Final = 0.2
 COMMANDS_AN_ENTRY: Final = 100
+GIVEN_UP_KEPT: Final = 1_000
 OWNERLESS_S: Final = 5.0
 """A shard whose owner was not heard for so long takes nothing: `busy`. Shorter than that is a hand-over: bids wait in Redis."""
 
@@ -88,6 +91,10 @@ class Sender:
         self._waiting: dict[int, list[Envelope[Any]]] = {}
         self._sent: dict[int, _Sent] = {}
         """In order of sending."""
+        self._places: dict[bytes, list[tuple[int, int]]] = {}
+        """Command id -> entries and places in them that wait for an answer."""
+        self._given_up: OrderedDict[int, None] = OrderedDict()
+        """The last entries that were looked up."""
         self._outstanding: dict[int, int] = {}
         self._all = 0
         self._doubtful: list[tuple[int, Envelope[Any]]] = []
@@ -145,6 +152,8 @@ class Sender:
                     self._number += 1
                     self._sent[self._number] = _Sent(shard, some, loop.time())
                     self.counts.sent += len(some)
+                    for place, envelope in enumerate(some):
+                        self._places.setdefault(envelope.command_id or b"", []).append((self._number, place))
                     payload = m.COMMANDS.encode(tuple(m.sent(envelope) for envelope in some), self._cover)
                     add: RedisCommand = (
                         "XADD", m.commands_key(shard), "*",
@@ -164,19 +173,48 @@ class Sender:
         for answer in answers:
             sent = self._sent.get(answer.number)
             envelope = sent.envelopes[answer.place] if sent is not None and answer.place < len(sent.envelopes) else None
-            if sent is None or envelope is None:
-                self.counts.late += 1
+            if sent is None or envelope is None:  # its record was told before, or it came too late
+                self.counts.late += answer.number in self._given_up
                 continue
             try:
                 receipt = m.receipt_of_answer(answer, envelope.subject_id, envelope.command_id)
             except m.UnknownMessage as problem:
                 log.warning("answer_unknown", extra={"why": str(problem)})
                 continue
-            sent.envelopes[answer.place] = None
-            sent.left -= 1
-            if not sent.left:
-                del self._sent[answer.number]
-            self._settle(sent.shard, envelope, receipt)
+            self._answer(answer.number, answer.place, envelope, receipt)
+
+    def take_records(self, records: Sequence[Record]) -> None:
+        """Records were committed: whoever asked for one of them here has his receipt before anybody sees the change."""
+        for record in records:
+            for number, place in self._places.get(record.command_id or b"", ())[:]:
+                envelope = self._sent[number].envelopes[place]
+                assert envelope is not None, "it waits"
+                if self._stream_of(self._sent[number].shard, envelope) == record.stream:
+                    asked = (envelope.subject_id, envelope.command_id, envelope.request_digest, envelope.actor)
+                    try:
+                        receipt = receipt_on_record(record, *asked)
+                    except Exception:  # a newer program's event: the receipt says more, or the log
+                        log.warning("record_unknown", extra={"type": record.type})
+                        continue
+                    self._answer(number, place, envelope, receipt)
+
+    def _answer(self, number: int, place: int, envelope: Envelope[Any], receipt: Receipt) -> None:
+        sent = self._sent[number]
+        sent.envelopes[place] = None
+        sent.left -= 1
+        if not sent.left:
+            del self._sent[number]
+        self._forget(number, place, envelope)
+        self._settle(sent.shard, envelope, receipt)
+
+    def _forget(self, number: int, place: int, envelope: Envelope[Any]) -> None:
+        places = self._places[envelope.command_id or b""]
+        places.remove((number, place))
+        if not places:
+            del self._places[envelope.command_id or b""]
+
+    def _stream_of(self, shard: int, envelope: Envelope[Any]) -> str:
+        return self._kind_of_shard(shard).stream(envelope.subject_id)
 
     # Without an answer.
 
@@ -193,7 +231,13 @@ class Sender:
 
     def _give_up(self, number: int, sent: _Sent) -> None:
         del self._sent[number]
-        self._doubtful.extend((sent.shard, envelope) for envelope in sent.envelopes if envelope is not None)
+        for place, envelope in enumerate(sent.envelopes):
+            if envelope is not None:
+                self._forget(number, place, envelope)
+                self._doubtful.append((sent.shard, envelope))
+        self._given_up[number] = None
+        if len(self._given_up) > GIVEN_UP_KEPT:
+            self._given_up.popitem(last=False)
         self._doubt.set()
 
     async def look_up(self) -> None:
@@ -212,9 +256,8 @@ class Sender:
                 if reachable and place == 0:
                     await self._journal.barrier()  # what is found is as safe as what was acknowledged (ADR 0004)
                 if reachable:
-                    stream = self._kind_of_shard(shard).stream(envelope.subject_id)
                     assert envelope.command_id is not None
-                    record = await self._journal.find_command(stream, envelope.command_id)
+                    record = await self._journal.find_command(self._stream_of(shard, envelope), envelope.command_id)
                     if record is not None:
                         asked = (envelope.subject_id, envelope.command_id, envelope.request_digest, envelope.actor)
                         receipt = receipt_on_record(record, *asked)

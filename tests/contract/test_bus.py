@@ -62,7 +62,7 @@ async def test_bids_of_one_gateway_are_decided_in_the_order_they_were_sent(marke
     await open_lot(port, "a1", "A", "B")
     receipts: list[Receipt] = []
     for number in range(300):
-        submit(port, "a1", "AB"[number % 2], 100 + 10 * number, receipts)
+        submit(port, "a1", "AB"[number % 2], 100 + 10 * number, receipts.append)
     await until(lambda: len(receipts) == 300)
     assert [receipt.code for receipt in receipts] == [None] * 300
     seqs = [receipt.seq for receipt in receipts if receipt.seq is not None]
@@ -91,7 +91,7 @@ async def test_every_command_is_answered_exactly_once_however_many_at_a_time(mar
         await open_lot(ports[0], lot, "A")
     receipts: list[Receipt] = []
     for number in range(400):
-        submit(ports[number % 2], "abcd"[number % 4] + "1", "A", 100 + number, receipts)
+        submit(ports[number % 2], "abcd"[number % 4] + "1", "A", 100 + number, receipts.append)
     await until(lambda: len(receipts) >= 400)
     await asyncio.sleep(0.05)  # another one would come now
     assert len({receipt.command_id for receipt in receipts}) == len(receipts) == 400
@@ -123,6 +123,26 @@ async def test_changes_are_told_after_the_commit_once_and_in_order_to_every_gate
     await pool.close()
 
 
+async def test_whoever_bid_is_answered_before_anybody_beside_him_sees_the_change(market: Market) -> None:
+    port = await market.gateway()
+    await open_lot(port, "a1", "A", "B")
+    heard: list[tuple[str, int | None]] = []
+    port.subscribe(lambda changes: heard.extend(("change", change.seq) for change in changes))
+    receipts: list[Receipt] = []
+
+    def reply(receipt: Receipt) -> None:
+        heard.append(("answer", receipt.seq))
+        receipts.append(receipt)
+
+    for number in range(60):
+        submit(port, "a1", "AB"[number % 2], 100 + 10 * number, reply)
+        await until(lambda number=number: len(receipts) > number)  # type: ignore[misc]
+    seqs = [receipt.seq for receipt in receipts]
+    await until(lambda: ("change", seqs[-1]) in heard)
+    for seq in seqs:
+        assert heard.index(("answer", seq)) < heard.index(("change", seq))
+
+
 async def test_a_session_ends_by_itself_and_every_gateway_sees_it(market: Market) -> None:
     ports = [await market.gateway(), await market.gateway()]
     await open_lot(ports[0], "a1", "A", closes_in_s=1.0)
@@ -142,7 +162,7 @@ async def test_what_is_too_much_is_refused_in_writing_and_the_rest_is_answered(
     await open_lot(port, "a1", "A")
     receipts: list[Receipt] = []
     for number in range(200):
-        submit(port, "a1", "A", 100 + number, receipts)
+        submit(port, "a1", "A", 100 + number, receipts.append)
     busy = [receipt for receipt in receipts if receipt.code is Reject.BUSY]
     assert len(busy) == 190, "at once, without waiting for anybody"
     await until(lambda: len(receipts) == 200)

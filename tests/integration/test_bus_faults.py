@@ -166,7 +166,7 @@ async def test_bids_that_wait_while_the_engine_is_changed_keep_their_place_and_a
     await market.stop_engine()
     receipts: list[Receipt] = []
     for number in range(1, 9):
-        submit(link, LOT, "AB"[number % 2], 100 + 10 * number, receipts)
+        submit(link, LOT, "AB"[number % 2], 100 + 10 * number, receipts.append)
     await market.start_engine()
     await until(lambda: len(receipts) == 8)
     assert [receipt.code for receipt in receipts] == [None] * 8
@@ -181,6 +181,7 @@ async def test_an_answer_that_does_not_come_is_found_in_the_log(
     link = await linked(market)
     await open_lot(link, LOT, "A")
     monkeypatch.setattr(link.sender, "take_answers", lambda payload: None)
+    monkeypatch.setattr(link.sender, "take_records", lambda records: None)
     accepted = await bid(link, LOT, "A", 100)
     state = market.engine.state(LOT)
     assert state is not None and (accepted.code, accepted.seq) == (None, state.seq)
@@ -188,6 +189,18 @@ async def test_an_answer_that_does_not_come_is_found_in_the_log(
         "nothing is on record, nothing is promised"
     )
     assert link.sender.counts.looked_up == 2
+
+
+async def test_a_receipt_that_is_lost_is_replaced_by_the_record(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = await linked(market)
+    await open_lot(link, LOT, "A")
+    monkeypatch.setattr(link.sender, "take_answers", lambda payload: None)
+    command_id = uuid.uuid4().bytes
+    first = await bid(link, LOT, "A", 100, command_id)
+    assert first == await bid(market.engine, LOT, "A", 100, command_id)
+    assert link.sender.counts.looked_up == 0
 
 
 async def test_while_nobody_can_reach_the_market_no_session_ends_and_its_time_is_given_back(

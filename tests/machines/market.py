@@ -118,10 +118,16 @@ async def bid(port: MarketPort, lot: str, bidder: str, amount: int, command_id: 
     return await say(port, lot, PlaceBid(bidder_id=PartyId(bidder), amount=Amount(amount)), bidder, command_id)
 
 
-def submit(port: MarketPort, lot: str, bidder: str, amount: int, receipts: list[Receipt]) -> None:
+def submit(port: MarketPort, lot: str, bidder: str, amount: int, reply: Callable[[Receipt], object]) -> None:
     command: Any = PlaceBid(bidder_id=PartyId(bidder), amount=Amount(amount))
     envelope: LotEnvelope = Envelope(
-        lot, command, uuid.uuid4().bytes, request_digest(command), bidder, InstantUs(1), receipts.append
+        lot,
+        command,
+        uuid.uuid4().bytes,
+        request_digest(command),
+        bidder,
+        InstantUs(1),
+        lambda receipt: (reply(receipt), None)[1],
     )
     port.submit(envelope)
 
