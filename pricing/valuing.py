@@ -47,7 +47,7 @@ def value(market: Market, wish: Wish, origin: Origin, coverage: tuple[float, int
         line
         for line in (
             market_line,
-            None if compared is None else comparison_approach(market, compared),
+            None if compared is None else comparison_approach(market, compared, market_line.log_sd),
             estimates.income,
             estimates.option_line,
             cost_approach(wish, market.priors),

@@ -250,7 +250,7 @@ def price_index(points: Sequence[IndexPoint], t: Say) -> Markup:
     step = (WIDTH - 110) / max(len(points) - 1, 1)
 
     def at(place: int, level: float) -> tuple[float, float]:
-        return 60 + place * step, 170 - 140 * (level - low) / (high - low)
+        return 60 + place * step, 160 - 125 * (level - low) / (high - low)
 
     spots = [at(place, point.level) for place, point in enumerate(points)]
     base = at(0, 100.0)[1]
@@ -263,5 +263,5 @@ def price_index(points: Sequence[IndexPoint], t: Say) -> Markup:
         body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" class="{"dot" if point.published else "dot-open"}"/>')
         if place % told == 0:
             body.append(_text(x, 208, point.quarter, "quiet", "middle"))
-            body.append(_text(x, y - 12, f"{point.level:.0f}", "num", "middle"))
+            body.append(_text(x, y - 12 if point.level >= 100 else y + 22, f"{point.level:.0f}", "num", "middle"))
     return _svg(216, t("pricing.chart.index"), body)

@@ -151,6 +151,7 @@ async def test_deals_are_made_comparable_step_by_step_and_the_steps_multiply_to_
         assert adjusted == pytest.approx(one.adjusted_fen, abs=1)
     line = quote.approaches[1]
     n_eff = float(next(one.value for one in line.inputs if one.name == "effective_deals"))
+    assert line.log_sd >= quote.approaches[0].log_sd, "never surer than the model that was tried"
     assert line.name == "comparables" and (line.dropped == "few_comparables") == (n_eff < 3)
     market = desk._market
     licence = next(one for one in market.known if one.observation.licence == "ordinary").observation

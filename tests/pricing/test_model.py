@@ -196,12 +196,19 @@ from tests.pricing.test_model import fitted, market
 lots, y = market(60)
 for one in fitted(lots, y).forecast(lots.take(slice(0, 20))):
     print(one)
+from tests.pricing.test_properties import asked, quote_of, small_market
+from pricing.market import Market
+from pricing.priors.tables import packaged_priors
+from pricing.quotes import quote_text
+whole = Market(small_market(8, 60), packaged_priors(), 1)
+for seed in range(3):
+    print(quote_text(quote_of(whole, asked(seed))))
 """
 
 
 def test_the_same_deals_give_the_same_bytes_on_two_runs_and_two_thread_counts():
     digests = set()
-    for threads in ("1", "2"):
+    for threads in ("1", "1", "2", "2"):
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         out = subprocess.run(
             [sys.executable, "-c", PRINTED], capture_output=True, check=True, env=environment, timeout=120
