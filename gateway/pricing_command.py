@@ -54,7 +54,8 @@ def _serve(config: Config, *, child: bool) -> int:
         os.environ[name] = "1"
     import asyncpg
 
-    from engine.journal.secrecy import Vault, read_log_key
+    from engine.journal.postgres import claim_key
+    from engine.journal.secrecy import LogKeyUnusable, Vault, read_log_key
     from pricing.process import run
 
     async def work() -> None:
@@ -64,17 +65,20 @@ def _serve(config: Config, *, child: bool) -> int:
         if child:
             await end_with_parent(stopping)
         assert config.database_url is not None, "checked above"
+        dsn, log_key = config.database_url.get_secret_value(), read_log_key(config.log_key_path)
+        async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+            await claim_key(pool, log_key)
         await run(
-            config.database_url.get_secret_value(),
+            dsn,
             config.data_dir,
             ready=lambda: None if child else print(json.dumps({"pricing": os.getpid()}), flush=True),
             stopping=stopping,
-            secrecy=Vault(read_log_key(config.log_key_path)),
+            secrecy=Vault(log_key),
         )
 
     try:
         asyncio.run(work())
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, LogKeyUnusable) as problem:
         print(f"ortoo pricing: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -59,3 +60,18 @@ async def test_verify_needs_the_key_and_finds_a_changed_byte_under_it(
     capsys.readouterr()
     assert await verify(*of_database) == 1
     assert "the content does not match its digest" in capsys.readouterr().out
+
+
+async def test_the_pricing_process_refuses_another_key(fresh_database: str, tmp_path: Path) -> None:
+    """It could read no outcome: it says so and ends, instead of learning nothing for ever."""
+    async with running(market_config(fresh_database, tmp_path)):
+        environment = {
+            **os.environ, "ORTOO_DATABASE_URL": fresh_database, "ORTOO_DATA_DIR": str(tmp_path / "elsewhere"),
+        }  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.cli", "pricing", env=environment, stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        async with asyncio.timeout(120):
+            _, said = await process.communicate()
+    assert process.returncode == 1 and b"restore log.key from the back-up" in said
