@@ -240,7 +240,9 @@ def test_an_agreement_after_its_publicity(quay: Quay, visit: Callable[..., Any],
     def stands(phase: NoticePhase) -> Any:
         return until(lambda: state if (state := notices.state(notice)) is not None and state.phase is phase else None)
 
-    assert "¥800,000" in visit(f"/board/notices/{notice}").inner_text("main")
+    board = visit(f"/board/notices/{notice}")
+    assert "¥800,000" in board.inner_text("main")
+    board.context.close()  # nobody looks at it for fifteen days
     quay.market.do(travel(quay.services.engine, stands(NoticePhase.PUBLISHED).ends_at_us))
     quay.market.do(travel(quay.services.engine, stands(NoticePhase.CLEAN).certifies_at_us))
     stands(NoticePhase.CERTIFIED)
