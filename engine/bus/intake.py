@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -18,10 +17,10 @@ from msgspec import Struct
 
 from engine.bus import messages as m
 from engine.bus.local import Envelope
-from engine.bus.nodes import Servers, Session, opened
+from engine.bus.nodes import Servers, Session, keep_session, opened
 from engine.bus.owned import START, Entry, EntryId, Owned, after, read_id, write_id
 from engine.bus.reach import UNREACHABLE_US, Holding, Reach
-from engine.bus.wire import CALL_S, Address, RedisGone, Wire
+from engine.bus.wire import CALL_S, Address, Wire
 from engine.bus.wire import Command as RedisCommand
 from engine.evidence.receipts import Receipt, refused
 from engine.journal.log import JournalUnavailable
@@ -44,7 +43,7 @@ MESSAGES_MAX: Final = 20_000
 """Messages waiting to be published; more are dropped, and read from the log by whoever misses them."""
 STALE_S: Final = 30.0
 """An entry that waited longer by Redis' own clock is refused: its bidder was told long ago that nothing is known of it."""
-AGAIN_S: Final = (0.05, 1.0)
+LOOK_UP_AGAIN_S: Final = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -168,17 +167,7 @@ class Intake:
             tasks.create_task(
                 self._reach.watch(engine, lambda: None if self._session is None else self._session.heard_s)
             )
-            pause_s = AGAIN_S[0]
-            while True:
-                began_s = asyncio.get_running_loop().time()
-                try:
-                    await self._serve_session(engine)
-                except* (RedisGone, OSError) as troubles:
-                    log.warning("redis_lost", extra={"why": str(troubles.exceptions[0])})
-                if asyncio.get_running_loop().time() - began_s > LOOK_S:
-                    pause_s = AGAIN_S[0]
-                await asyncio.sleep(pause_s * (0.5 + random.random() / 2))  # noqa: S311  # spreads the herd
-                pause_s = min(AGAIN_S[1], pause_s * 2)
+            tasks.create_task(keep_session(lambda: self._serve_session(engine), "engine"))
 
     async def _serve_session(self, engine: DecidingEngine) -> None:
         async with opened(self._servers) as session:
@@ -213,7 +202,7 @@ class Intake:
                 entries = await self._journal.last_entries(shards)
             except JournalUnavailable:
                 self._gained.set()
-                await asyncio.sleep(AGAIN_S[0])
+                await asyncio.sleep(LOOK_UP_AGAIN_S)
                 continue
             for shard in shards:
                 if shard not in self._wanted:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import secrets
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from engine.bus import messages as m
 from engine.bus.local import Envelope, Listener, LotEnvelope, LotListener
-from engine.bus.nodes import Servers, Session, opened
+from engine.bus.nodes import Servers, Session, keep_session, opened
 from engine.bus.ports import MarketClock
 from engine.bus.replica import Replica
 from engine.bus.sender import Sender, SenderLimits
-from engine.bus.wire import RedisGone
 from engine.evidence.receipts import Receipt
 from engine.journal.log import JournalUnavailable
 from engine.journal.postgres import PostgresLog
@@ -45,8 +43,8 @@ SEEN_S: Final = 1.0
 ANSWERS_S: Final = 2.0
 """How long answers are waited for at the end."""
 FORGET_S: Final = 5.0
+WORK_AGAIN_S: Final = 1.0
 KEEP_ENDED_US: Final = 600_000_000
-AGAIN_S: Final = (0.05, 1.0)
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -154,12 +152,12 @@ class Link:
         Raises:
             JournalUnavailable: the database cannot be read.
         """
-        self._begin(self._keep_connected())
+        self._begin(lambda: keep_session(self._serve_session, "gateway"))
         for replica in self._replicas:
             await replica.load()
-            self._begin(replica.keep_whole())
+            self._begin(replica.keep_whole)
         self._loaded = True
-        for work in (self._poll(), self._forget(), self.sender.sweep(), self.sender.look_up()):
+        for work in (self._poll, self._forget, self.sender.sweep, self.sender.look_up):
             self._begin(work)
 
     async def stop(self) -> None:
@@ -176,8 +174,8 @@ class Link:
         await self._journal.close()
         await self._answers_journal.close()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(work))
+    def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(_kept_up(work)))
 
     # The surface of the engine.
 
@@ -262,19 +260,6 @@ class Link:
 
     # Redis.
 
-    async def _keep_connected(self) -> None:
-        loop, pause_s = asyncio.get_running_loop(), AGAIN_S[0]
-        while True:
-            began_s = loop.time()
-            try:
-                await self._serve_session()
-            except* (RedisGone, OSError) as troubles:
-                log.warning("redis_lost", extra={"why": str(troubles.exceptions[0])})
-            if loop.time() - began_s > SILENT_S:
-                pause_s = AGAIN_S[0]
-            await asyncio.sleep(pause_s * (0.5 + random.random() / 2))  # noqa: S311  # spreads the herd
-            pause_s = min(AGAIN_S[1], pause_s * 2)
-
     async def _serve_session(self) -> None:
         channels = {m.changes_channel(shard): m.shard_tag(shard) for shard in self._of_shard}
         channels[m.receipts_channel(self.gateway)] = m.gateway_tag(self.gateway)
@@ -350,3 +335,13 @@ class Link:
             await asyncio.sleep(FORGET_S)
             for replica in self._replicas:
                 replica.forget_ended(self.clock.now_us(), KEEP_ENDED_US)
+
+
+async def _kept_up(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Work for ever; what ends by an error is written down and begun again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("link_work_failed")
+        await asyncio.sleep(WORK_AGAIN_S)

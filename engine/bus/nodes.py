@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import logging
+import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
@@ -21,9 +23,15 @@ SLOTS: Final = 16_384
 PORT: Final = 6_379
 SENTINEL_PORT: Final = 26_379
 PING_EVERY_S: Final = 0.5
+AGAIN_S: Final = (0.05, 1.0)
+"""Pauses between two sessions, shortest and longest."""
+HELD_S: Final = 2.0
+"""A session that held so long was a good one."""
 SILENT_S: Final = 2.0
 """A server that said nothing for so long, though it was asked, is gone."""
 
+
+log = logging.getLogger(__name__)
 
 Range: TypeAlias = tuple[int, int, Address]
 """First slot, last slot, and the server that holds them."""
@@ -57,7 +65,9 @@ def read_url(url: str) -> Servers:
         RedisUrlInvalid: it has none of these forms.
     """
     scheme, _, kind = urlsplit(url).scheme.partition("+")
-    rest = url.partition("://")[2].partition("?")[0]
+    rest = url.partition("://")[2]
+    if "?" in rest or "#" in rest:
+        raise RedisUrlInvalid(FORMS)
     before, at, hosts = rest.rpartition("@")
     user, _, password = before.partition(":") if at else ("", "", "")
     if scheme == "unix" and not kind and hosts.startswith("/"):
@@ -255,6 +265,21 @@ async def opened(servers: Servers) -> AsyncIterator[Session]:
     finally:
         for wire in wires.values():
             wire.close()
+
+
+async def keep_session(serve: Callable[[], Coroutine[Any, Any, None]], what: str) -> None:
+    """Run one session after another for ever; after one that did not hold the pause is longer, and never the same for all."""
+    loop, pause_s = asyncio.get_running_loop(), AGAIN_S[0]
+    while True:
+        began_s = loop.time()
+        try:
+            await serve()
+        except* (RedisGone, OSError) as troubles:
+            log.warning("redis_lost", extra={"of": what, "why": str(troubles.exceptions[0])})
+        if loop.time() - began_s > HELD_S:
+            pause_s = AGAIN_S[0]
+        await asyncio.sleep(pause_s * (0.5 + random.random() / 2))  # noqa: S311  # spreads the herd
+        pause_s = min(AGAIN_S[1], pause_s * 2)
 
 
 async def _find_single(servers: Servers) -> tuple[list[Range], bool]:

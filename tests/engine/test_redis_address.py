@@ -34,7 +34,7 @@ def test_an_address_says_how_the_servers_are_found(
 @pytest.mark.parametrize(
     "url",
     ["", "r1:6379", "http://r1", "redis://", "redis://a,b", "redis://a/name", "redis+sentinel://a", "redis+x://a", "redis://a:x",
-     "unix://relative", "redis://a:99999"],
+     "unix://relative", "redis://a?db=1", "unix:///s?x#y", "redis://a:99999"],
 )  # fmt: skip
 def test_an_address_that_cannot_be_read_is_refused_with_the_forms_there_are(url: str) -> None:
     with pytest.raises(RedisUrlInvalid, match=r"redis\+sentinel|host"):

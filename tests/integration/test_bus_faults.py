@@ -15,6 +15,7 @@ from engine.bus.local import Envelope, LotEnvelope
 from engine.bus.wire import Login, connect
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import request_digest
+from engine.journal.sealing import seal
 from engine.rules.auction.commands import PlaceBid
 from engine.rules.auction.state import Phase
 from engine.rules.rejections import Reject
@@ -201,6 +202,25 @@ async def test_a_receipt_that_is_lost_is_replaced_by_the_record(
     first = await bid(link, LOT, "A", 100, command_id)
     assert first == await bid(market.engine, LOT, "A", 100, command_id)
     assert link.sender.counts.looked_up == 0
+
+
+async def test_an_event_of_a_newer_program_hides_its_lot_alone_until_this_one_is_renewed(market: Market) -> None:
+    link = await linked(market)
+    await open_lot(link, LOT, "A")
+    await open_lot(link, "b1", "A")
+    replica, state = link._lots.replica, link.state(LOT)
+    assert state is not None
+    where = replica._views[SHARD]
+    newer = seal(
+        shard=SHARD, seq=where.seq + 1, epoch=where.epoch, stream=f"lot/{LOT}", stream_seq=state.seq + 1,
+        type_version=("lot.from_tomorrow", 1), at_us=state.last_at_us, arrived_at_us=None, command_id=None,
+        request_digest=None, actor="A", body=b"{}", salt=bytes(32), previous=replica._chains[LOT],
+    )  # fmt: skip
+    replica.told(SHARD, [newer])
+    assert link.state(LOT) is None
+    assert (await bid(link, "b1", "A", 100)).seq is not None
+    other = link.state(LotId("b1"))
+    assert other is not None and other.price == 100
 
 
 async def test_while_nobody_can_reach_the_market_no_session_ends_and_its_time_is_given_back(
