@@ -75,6 +75,18 @@ async def test_five_answers_make_a_report_in_both_languages_and_the_same_numbers
     assert (status, body) == (200, {"same": True, "same_snapshot": True, "same_code": True})
 
 
+async def test_with_a_valuation_the_report_names_the_least_prices_by_rule(priced, town: Town):
+    """domain.md §6.4: of 2,000,000 yuan 1,800,000, 1,400,000, 1,120,000 and 1,000,000."""
+    seller = await town.person(Role.SELLER)
+    _, _, without = await page(seller, "/pricing/new", FORM)
+    assert "按评估值的底价下限" not in (await page(seller, without))[1]
+    _, _, where = await page(seller, "/pricing/new", {**FORM, "valuation": "200"})
+    for language, title in (("zh", "按评估值的底价下限"), ("en", "Least prices by valuation")):
+        status, text, _ = await page(seller, where, language=language)
+        assert status == 200 and title in text
+        assert all(floor in text for floor in ("¥1,800,000", "¥1,400,000", "¥1,120,000", "¥1,000,000"))
+
+
 async def test_the_report_on_paper_says_what_the_page_says_and_is_no_appraisal(priced, town: Town):
     seller = await town.person(Role.SELLER)
     _, _, where = await page(seller, "/pricing/new", FORM)
