@@ -141,7 +141,7 @@ def explained(findings: Iterable[Finding], explanations: Mapping[str, str]) -> t
 def _effect(facts: ContractFacts, today: Day) -> Iterator[Finding]:
     """Ground 1; D12: apply after the contract takes effect and within its validity."""
     signed, ends = parse_day(facts.signed_on), parse_day(facts.ends_on)
-    begins = parse_day(facts.begins_on)
+    begins = parse_day(facts.begins_on or facts.signed_on)
     if signed is None:
         yield _refusal("not_signed", Ground.NOT_IN_EFFECT, "signdate")
     elif signed > today:

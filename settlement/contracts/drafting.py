@@ -32,6 +32,8 @@ _SUBLICENCE: Final = {
     False: "未经许可人书面同意，被许可人不得再许可他人。",
 }
 UNWRITTEN: Final = "（未填写）"
+WHEN_SIGNED: Final = "本合同签订之日"
+"""When a contract begins that names no day: its text is the same before and after it is signed."""
 """Stands in a text where a fact is missing; the checks refuse a contract that has it where the law wants an answer."""
 
 
@@ -164,7 +166,7 @@ def _words(facts: ContractFacts, amount: Assessment) -> dict[str, str]:
         "rights": "\n".join(_right(number, right, facts) for number, right in enumerate(facts.rights, start=1))
         or UNWRITTEN,
         "earlier_licences": "；".join(facts.earlier_licences) or "无",
-        "begins_on": facts.begins_on or UNWRITTEN,
+        "begins_on": facts.begins_on or WHEN_SIGNED,
         "ends_on": facts.ends_on or UNWRITTEN,
         "total": yuan(facts.payment.total_fen),
         "total_words": in_chinese(facts.payment.total_fen),

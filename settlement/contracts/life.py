@@ -157,14 +157,13 @@ class Contract(Struct, frozen=True, kw_only=True):
 
     @property
     def signed_facts(self) -> ContractFacts:
-        """The facts with day and seals of the signing, as registration needs them."""
+        """The facts with day and seals of the signing, as registration needs them; the text drawn up from them is the one signed."""
         facts = self.facts
         return replace(
             facts,
             signed_on=self.signed_on,
             seller=replace(facts.seller, seal_name=self.seller_seal),
             buyer=replace(facts.buyer, seal_name=self.buyer_seal),
-            begins_on=facts.begins_on or self.signed_on,
         )
 
 

@@ -107,7 +107,7 @@ def _contract(facts: ContractFacts) -> dict[str, str]:
         "projectname": facts.project,
         "contracttype": facts.kind,
         "signdate": facts.signed_on,
-        "contractbegindate": facts.begins_on,
+        "contractbegindate": facts.begins_on or facts.signed_on,
         "contractenddate": facts.ends_on,
         "totalamount": plain_yuan(amount.total_fen),
         "technicalamount": plain_yuan(amount.technical_fen),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from engine.catalogue.codes.contract_types import CONTRACT_TYPES
-from settlement.contracts.drafting import UNWRITTEN, clause_table, draft, required_clauses, title_of
+from settlement.contracts.drafting import UNWRITTEN, WHEN_SIGNED, clause_table, draft, required_clauses, title_of
 from settlement.contracts.facts import Instalment, Licence, Part, Payment, RightFact, Royalty, RoyaltyBase
 from settlement.contracts.kinds import KINDS, five_kind, kind_of_deal
 from settlement.contracts.life import text_digest
-from tests.settlement.registration.case import PATENT, WAN, facts
+from settlement.registration.filling import fill
+from tests.settlement.registration.case import PATENT, WAN, facts, signed, unsigned
 
 LEAVES = [code for code in CONTRACT_TYPES if CONTRACT_TYPES.is_leaf(code) and CONTRACT_TYPES[code].in_use]
 ALWAYS = {
@@ -116,3 +117,14 @@ def test_the_digest_changes_with_every_word_of_the_text() -> None:
     assert first == text_digest(draft(facts()))
     assert first != text_digest(draft(facts(acceptance="按样品验收。")))
     assert title_of("ZX") == "技术咨询合同"
+
+
+@pytest.mark.parametrize("begins_on", ["", "2026-03-02"])
+def test_signing_changes_no_word_of_the_text(begins_on: str) -> None:
+    """A contract that names no first day begins with its signing, and says so before; the form has the day (D12)."""
+    contract = signed(facts(begins_on=begins_on))
+    before, after = draft(unsigned(facts(begins_on=begins_on))), draft(contract.signed_facts)
+    assert text_digest(after) == text_digest(before)
+    delivery = next(clause.text for clause in after.clauses if clause.id == "delivery")
+    assert (begins_on or WHEN_SIGNED) in delivery
+    assert fill(contract.signed_facts)["contractbegindate"].value == (begins_on or contract.signed_on)
