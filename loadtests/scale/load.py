@@ -17,6 +17,8 @@ from loadtests.stand import Server
 FAR_US: Final = 86_400_000_000
 OPEN_AT_ONCE: Final = 2_500
 """Connections of one client process, opened at once: below what a gateway takes in one burst."""
+ARRIVALS_PER_S: Final = 900
+"""A gateway turns away what comes faster than 1,000 a second for long (its protection from a herd)."""
 
 
 class Spread(NamedTuple):
@@ -88,6 +90,8 @@ async def _clients(parts: Sequence[tuple[Server, list[Connection]]]) -> AsyncIte
     try:
         for gateway, part in parts:
             opened.append(await LoadClient.start(gateway.live_port, part, program=program, cores=cores.rest))
+            if len(part) == OPEN_AT_ONCE:
+                await asyncio.sleep(OPEN_AT_ONCE / ARRIVALS_PER_S)
         yield opened
     finally:
         for client in opened:
