@@ -140,11 +140,11 @@ class Cpu:
             "redis": [node.pid for node in here.redis.nodes] if here.redis else [],
         }
         self._before = {name: cpu_ns(pids) for name, pids in self._groups.items()}
+        self._began_s = time.monotonic()
 
-    def each_us(self, answers: int) -> dict[str, float]:
-        """Microseconds for each answer since this was made."""
+    def cores(self) -> dict[str, float]:
+        """Cores used on average since this was made."""
+        seconds = time.monotonic() - self._began_s
         return {
-            name: (cpu_ns(pids) - self._before[name]) / 1e3 / max(1, answers)
-            for name, pids in self._groups.items()
-            if pids
+            name: (cpu_ns(pids) - self._before[name]) / 1e9 / seconds for name, pids in self._groups.items() if pids
         }

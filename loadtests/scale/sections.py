@@ -148,24 +148,32 @@ async def limits(here: Ground, market: Market, size: Size, folder: Path) -> list
 
 
 async def cost(here: Ground, market: Market, size: Size) -> list[Figure]:
-    """Processor time for a bid at a steady rate: it stays what it is when processes are added."""
+    """Processor time for a bid at a steady rate, beside what the processes use without bids: how it grows with their number."""
     bidders = await market.bidders(min(size.bidders, 200))
     seats = await lots_of(market, "cost", 64, bidders, max(1, len(bidders) // 64))
-    taken: list[dict[str, float]] = []
+    idle: list[dict[str, float]] = []
+    busy: list[dict[str, float]] = []
     async with seated(here, seats) as bidding:
+        await bid_openly(bidding, size.seconds, size.rate)  # warm, not counted
         for _ in range(size.rounds):
+            await asyncio.sleep(QUIET_S)
             cpu = Cpu(here)
+            await asyncio.sleep(size.seconds)
+            idle.append(cpu.cores())
+            cpu, began_s = Cpu(here), time.monotonic()
             run = await bid_openly(bidding, size.seconds, size.rate)
-            taken.append(cpu.each_us(run.answers))
+            rate = run.answers / (time.monotonic() - began_s)
+            busy.append({kind: (cores - idle[-1][kind]) / rate * 1e6 for kind, cores in cpu.cores().items()})
     shape = f"{len(here.engines)} engines, {len(here.gateways)} gateways" if here.redis else "one process"
+    key = f"cost_{len(here.engines)}_{len(here.gateways)}" if here.redis else "cost_serve"
+    bidding_at = f"a bid at {size.rate:,.0f}/s"
+
+    def figure(name: str, words: str, values: list[dict[str, float]], kind: str, unit: str) -> Figure:
+        return Figure(key=name, title=f"{shape}: {words}, {kind}", values=[one[kind] for one in values], unit=unit)
+
     return [
-        Figure(
-            key=f"cost_{len(here.engines)}_{len(here.gateways)}_{kind}",
-            title=f"{shape}, {size.rate:,.0f} bids/s: processor time of a bid, {kind}",
-            values=[one[kind] for one in taken],
-            unit="µs",
-        )
-        for kind in taken[0]
+        *(figure(f"{key}_{kind}", bidding_at, busy, kind, "µs") for kind in busy[0]),
+        *(figure(f"{key}_{kind}_idle", "without bids", idle, kind, "cores") for kind in idle[0]),
     ]
 
 
