@@ -1,6 +1,6 @@
 """`python -m tests.simulation --bids 1000000 --seed 1`: the long form. Prints each seed with what happened; the seed replays it.
 
-`--formats 100000` instead: that many commands in sessions of all other formats.
+`--engines 3`: several share the shards, come, leave, crash and stand still. `--formats 100000` instead: that many commands in sessions of all other formats.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import secrets
 import sys
 from collections import Counter
 
+from tests.simulation.cluster import ClusterPlan, simulate_cluster
 from tests.simulation.market import Outcome, Plan, simulate
 from tests.simulation.promises import Broken
 
@@ -22,18 +23,23 @@ def main() -> int:
     """Run seeds until the bids are used up; 1 when a promise broke."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bids", type=int, default=1_000_000)
+    parser.add_argument(
+        "--engines", type=int, default=1, help="more than one: they share the shards, come, leave, stand still"
+    )
     parser.add_argument("--seed", type=int, default=None, help="first seed; a fresh one when absent")
     parser.add_argument("--formats", type=int, default=0, help="commands in sessions of other formats, instead of bids")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
-    return _hold_sessions(options.formats, seed) if options.formats else _sell_lots(options.bids, seed)
+    return _hold_sessions(options.formats, seed) if options.formats else _sell_lots(options.bids, seed, options.engines)
 
 
-def _sell_lots(bids: int, seed: int) -> int:
+def _sell_lots(bids: int, seed: int, engines: int) -> int:
     sent = accepted = crashes = 0
     while sent < bids:
-        outcome = _run(Plan(seed=seed, bids=min(BIDS_A_SEED, bids - sent), lots=10))
+        once = min(BIDS_A_SEED, bids - sent)
+        plan = Plan(seed=seed, bids=once, lots=10)
+        outcome = _run(plan if engines == 1 else ClusterPlan(seed=seed, bids=once, lots=10, engines=engines))
         if outcome is None:
             return 1
         sent += outcome.sent
@@ -61,7 +67,7 @@ def _hold_sessions(commands: int, seed: int) -> int:
 
 def _run(plan: Plan) -> Outcome | None:
     try:
-        outcome = simulate(plan)
+        outcome = simulate_cluster(plan) if isinstance(plan, ClusterPlan) else simulate(plan)
     except Broken as broken:
         print(f"seed {plan.seed}: BROKEN {broken}")
         return None

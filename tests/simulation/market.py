@@ -193,7 +193,9 @@ class Market:
         else:
             raise Broken("a command never got a definite answer")
         serving = [engine for engine in self.engines if engine.serves]
-        self.watcher.compare({LotId(lot_id): state for lot_id, state in serving[-1].writer.committed.items()})
+        # One that was fenced while it had nothing to write does not know it yet: the highest epoch is the owner.
+        owner = max(serving, key=lambda engine: max(engine.writer.epochs.values()))
+        self.watcher.compare({LotId(lot_id): state for lot_id, state in owner.writer.committed.items()})
 
     def _start_engine(self) -> None:
         self._number += 1
