@@ -100,6 +100,9 @@ def _gateway() -> int:
         raise ConfigurationInvalid(
             "ORTOO_DATABASE_URL, ORTOO_REDIS_URL: both must be set; one process is `ortoo serve`"
         )
+    from gateway.machines.linking import servers_of
+
+    servers_of(config.redis_url.get_secret_value())
     return _serve(over_redis=True)
 
 

@@ -189,6 +189,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(
             await asyncio.gather(*bidding)
         await the_log_holds_what_was_said(pool, key, everybody)
         await every_gateway_shows_the_same(gateways)
+        await monitoring_is_answered(engines[1].said["engine"])
         assert [await process.stop() for process in (*gateways, *engines)] == [0, 0, 0, 0]
     finally:
         stop.set()
@@ -217,6 +218,17 @@ async def every_gateway_shows_the_same(gateways: list[Running]) -> None:
                 assert (await http.get(base + page)).status == 200, page
         while len({str(await lot(base)) for base in bases}) > 1:
             await asyncio.sleep(0.1)
+
+
+async def monitoring_is_answered(port: int) -> None:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http, asyncio.timeout(60):
+        assert (await http.get("/livez")).status == 200
+        while (await http.get("/readyz")).status != 200:
+            await asyncio.sleep(0.1)
+        text = await (await http.get("/metrics")).text()
+    figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("ortoo_bus_"))
+    assert float(figures["ortoo_bus_shards"]) > 0 and float(figures["ortoo_bus_commands"]) > 0
+    assert float(figures["ortoo_bus_commands_unknown"]) == 0 == float(figures["ortoo_bus_messages_dropped"])
 
 
 async def the_log_holds_what_was_said(pool: asyncpg.Pool, key: bytes, bidders: list[Bidder]) -> None:
