@@ -35,6 +35,8 @@ from tests.simulation.watch import Watcher
 
 LEASE = LeaseSettings(lease_us=1_000_000, margin_us=200_000, look_s=0.1, hand_over_look_s=0.02, leave_s=8.0)
 STALL_US = 2_000_000
+PAUSES_S = [0.2, 1.5, 3.0, 6.0]
+"""The first is too short to count as a standstill (and shorter than the watcher's slack); the others are past the lease."""
 
 
 @dataclass
@@ -256,7 +258,7 @@ class ClusterMarket(Market):
                 engine.kill()
                 self.engines.remove(engine)
             elif act == "pause":
-                self._keep(engine.pause(self.chance.choice([0.3, 1.5, 3.0, 6.0])))
+                self._keep(engine.pause(self.chance.choice(PAUSES_S)))
             elif len(living) > 1:
                 self._keep(engine.leave())
 
