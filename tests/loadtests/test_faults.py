@@ -1,4 +1,4 @@
-"""The short form of `make faults`: real processes, two faults, the checker from outside."""
+"""The short form of `make faults`: real processes of one machine and of several, the checker from outside."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ def test_time_without_service_is_the_longest_pause_that_touches_the_fault() -> N
 
 
 @pytest.mark.slow
-async def test_a_killed_engine_and_a_cut_database_break_no_promise() -> None:
-    plan = Plan("serve", ("many-rooms",), ("kill-engine", "cut-database"), rounds=1, seed=1)
+@pytest.mark.parametrize(
+    ("stack", "faults"), [("serve", ("cut-database",)), ("cluster", ("kill-engine", "flush-redis"))]
+)
+async def test_real_processes_are_broken_and_no_promise_is(stack: str, faults: tuple[str, ...]) -> None:
+    plan = Plan(stack, ("many-rooms",), faults, rounds=1, seed=1)
     outcome = await hold(plan, lambda line: None)
     assert outcome.kept, outcome.text()
     assert all(one.verdict.acknowledged and one.verdict.views for line in outcome.lines for one in line.rounds)
