@@ -15,7 +15,7 @@ from loadtests.checker import BID_ACCEPTED, BID_REJECTED, LogRow, read_log
 from loadtests.processes import Child
 
 START_TRIES: Final = 20
-READY_S: Final = 60.0
+READY_S: Final = 120.0
 SETTINGS: Final[Mapping[str, str]] = {
     "ORTOO_HTTP_PORT": "0",
     "ORTOO_LIVE_PORT": "0",

@@ -116,6 +116,8 @@ class Writer(Generic[C, E, S]):
         self._stopping = False
         self._held = False
         self._last_us = InstantUs(0)
+        self._served = False
+        """What the book holds was decided by serving, on a log that was read."""
         self._sure_heads: dict[int, int] = {}
         """By shard: how far its log surely went when we last had it."""
         self._events_lost = False
@@ -302,6 +304,7 @@ class Writer(Generic[C, E, S]):
         decided on top of it, goes out the moment it has landed, and only then is the landed one answered. So PostgreSQL
         and this process work at the same time, and an answer still means committed.
         """
+        self._served = True
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -432,7 +435,11 @@ class Writer(Generic[C, E, S]):
         if flight is not None:
             await asyncio.wait([flight])
         landed = flight is not None and not flight.cancelled() and flight.exception() is None
-        self._note_heads((self._ahead,) if landed else (self._flying, self._ahead))
+        if (
+            self._served
+        ):  # a second failure before serving again knows nothing new, and the old book held what was in doubt
+            self._note_heads((self._ahead,) if landed else (self._flying, self._ahead))
+        self._served = False
         batches = (self._landed, self._flying, self._ahead)
         self._landed, self._flying, self._ahead = Batch(), Batch(), Batch()
         self._after_drop()
@@ -444,8 +451,8 @@ class Writer(Generic[C, E, S]):
         """Remember how far each shard of ours surely went, not counting these batches."""
         heads = self._book.heads()
         for batch in unsure:
-            for record in reversed(batch.records):
-                heads[record.shard] = record.seq - 1
+            for record in batch.records:  # a shard may stand in both batches: the earlier one is the first unsure
+                heads[record.shard] = min(heads.get(record.shard, record.seq), record.seq - 1)
         for shard, seq in heads.items():
             self._sure_heads[shard] = max(seq, self._sure_heads.get(shard, 0))
 
