@@ -10,12 +10,20 @@ import asyncpg
 import pytest
 
 from engine.bus.local import LotChange
+from engine.bus.ports import MarketPort
+from engine.catalogue.codes.calendar_data import load_calendar
 from engine.evidence.receipts import Receipt
+from engine.journal.codec import request_digest
 from engine.rules.auction.state import Phase
+from engine.rules.listing import commands as lc
+from engine.rules.listing.state import IntentPhase
 from engine.rules.rejections import Reject
-from engine.values import LotId
+from engine.runtime.handover import HandOver
+from engine.values import ListingId, LotId, PartyId
+from tests.engine.rules.listing.transcript import disclosed, submission
 from tests.machines.market import Market, bid, is_clean, open_lot, submit, until
 from tests.machines.redis_servers import RedisServers, redis_cluster, single_redis
+from tests.time_travel import travel
 
 WAYS = ("local", "single", "cluster")
 
@@ -149,6 +157,43 @@ async def test_a_session_ends_by_itself_and_every_gateway_sees_it(market: Market
     await bid(ports[0], "a1", "A", 100)
     await until(lambda: all((s := port.state(LotId("a1"))) is not None and s.phase is Phase.SOLD for port in ports))
     assert (await bid(ports[1], "a1", "A", 200)).code is Reject.LATE
+
+
+async def test_a_listing_with_several_buyers_gets_one_session_though_every_gateway_hands_it_over(
+    market: Market,
+) -> None:
+    ports = [await market.gateway(), await market.gateway()]
+    at_work = [asyncio.create_task(HandOver(port, load_calendar()).follow()) for port in ports]
+    listing_id, lot_id = ListingId("rare-1"), LotId("rare-1.1")
+
+    async def tell(port: MarketPort, command: lc.ListingCommand) -> None:
+        receipt = await port.listings.ask(
+            listing_id, command, command_id=uuid.uuid4().bytes, request_digest=request_digest(command), actor="op", arrived_at_us=None
+        )  # fmt: skip
+        assert receipt.code is None, receipt
+
+    await tell(ports[0], submission(disclosed(deposit=None)))
+    await tell(ports[1], lc.PublishListing())
+    for no, buyer in enumerate("AB", 1):
+        await tell(ports[no % 2], lc.RegisterIntent(buyer_id=PartyId(buyer)))
+        await tell(ports[no % 2], lc.ReviewIntent(intent_no=no, verdict=lc.Verdict.PASS))
+        await tell(ports[no % 2], lc.AnswerIntent(intent_no=no, agrees=True))
+
+    def admitted(port: MarketPort) -> bool:
+        state = port.listings.state(listing_id)
+        return state is not None and all(intent.phase is IntentPhase.ADMITTED for intent in state.intents)
+
+    await until(lambda: all(admitted(port) for port in ports))
+    listing = ports[1].listings.state(listing_id)
+    assert listing is not None and listing.discloses_until_us is not None
+    await travel(market.engine, listing.discloses_until_us)
+    await until(lambda: all((lot := port.state(lot_id)) is not None and len(lot.codes) == 2 for port in ports))
+    for task in at_work:
+        task.cancel()
+    await asyncio.gather(*at_work, return_exceptions=True)
+    assert ports[0].state(lot_id) == ports[1].state(lot_id) == market.engine.state(lot_id)
+    assert ports[0].notices.state("none") is None and await ports[0].notices.load("none") is None
+    await is_clean(market.dsn)
 
 
 @pytest.mark.parametrize("way", ["local", "single"])
