@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,9 @@ from engine.values import InstantUs
 
 FIRST_TYPES = {"lot.published", "lot.session_published"}
 FINAL_TYPES = {"lot.sold", "lot.allocated", "lot.passed", "lot.voided", "lot.withdrawn"}
+
+LOST_AFTER_S: Final = 0.01
+"""A lost connection is noticed after a moment; meanwhile the writer decides ahead of it."""
 
 
 @dataclass
@@ -149,6 +153,7 @@ class FaultLog:
         await self._gate.passed()
         faults, draw = self._faults, self._chance.random
         if draw() < faults.lost_before:
+            await asyncio.sleep(LOST_AFTER_S)
             raise InDoubt("connection lost")
         on_the_way_s = self._chance.uniform(1.0, 8.0) if draw() < faults.slow else 0.0002
         arrived = await self._statement(records, on_the_way_s)

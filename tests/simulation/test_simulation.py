@@ -64,14 +64,19 @@ def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
 
 
 def state_kept_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
-    own = Writer._own
+    own, drop = Writer._own, Writer._drop_open
+    kept: dict[int, dict[str, Any]] = {}
 
-    async def keep(self: Writer[Any, Any, Any]) -> None:
-        lots = self._book._live
+    async def keep(self: Writer[Any, Any, Any]) -> list[LotEnvelope]:
+        kept[id(self)] = self._book._live or kept.get(id(self), {})
+        return await drop(self)
+
+    async def use(self: Writer[Any, Any, Any]) -> None:
         await own(self)
-        self._book._live.update(lots)
+        self._book._live.update(kept.pop(id(self), {}))
 
-    patch.setattr(Writer, "_own", keep)
+    patch.setattr(Writer, "_drop_open", keep)
+    patch.setattr(Writer, "_own", use)
 
 
 def doubt_taken_for_failure(patch: pytest.MonkeyPatch) -> None:

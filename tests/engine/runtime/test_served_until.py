@@ -10,10 +10,11 @@ from engine.evidence.receipts import Receipt
 from engine.journal.records import LOT_STREAM
 from engine.rules.auction.commands import PublishLot, Subject
 from engine.rules.auction.terms import Closing, FixedIncrement, Terms
+from engine.rules.rejections import Reject
 from engine.runtime.rulebook import LOT_RULES
 from engine.runtime.writer import Writer
-from engine.values import Amount, InstantUs, LotId, PartyId
-from tests.simulation.fault_log import Database, FaultLog, Faults
+from engine.values import Amount, InstantUs, LotId, PartyId, shard_of
+from tests.simulation.fault_log import LOST_AFTER_S, Database, FaultLog, Faults
 from tests.simulation.virtual_loop import VirtualClock, run_virtual
 
 SECOND = 1_000_000
@@ -131,6 +132,32 @@ def test_a_log_that_lost_what_was_acknowledged_is_not_served() -> None:
         assert not desk.writer.serving
         assert not hanging.done()
         desk.running.cancel()
+
+    run_virtual(main())
+
+
+def test_what_was_decided_ahead_of_a_lost_append_was_never_acknowledged() -> None:
+    """Both batches are of one shard: neither counts as written, and the market goes on once the database answers."""
+
+    async def main() -> None:
+        desk = Desk()
+        first, second = [LotId(name) for name in (f"b{n}" for n in range(999)) if shard_of(LotId(name)) == 7][:2]
+        await (await desk.publish("a1", closes_in_s=600))
+        await asyncio.sleep(0.1)
+        desk.faults.lost_before = 1.0
+        lost = await desk.publish(first, closes_in_s=600)
+        await asyncio.sleep(LOST_AFTER_S / 2)  # the first is on its way
+        ahead = await desk.publish(second, closes_in_s=600)
+        await asyncio.sleep(LOST_AFTER_S)
+        desk.faults.lost_before = 0.0
+        desk.faults.unreachable = 1.0
+        await asyncio.sleep(20)  # it is asked for more than once before it answers
+        desk.faults.unreachable = 0.0
+        async with asyncio.timeout(60):
+            assert [(await answer).code for answer in (lost, ahead)] == [Reject.IN_DOUBT] * 2
+        assert desk.writer.serving
+        assert (await (await desk.publish(first, closes_in_s=600))).code is None
+        await desk.stop()
 
     run_virtual(main())
 
