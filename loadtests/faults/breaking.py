@@ -156,6 +156,7 @@ async def _restart_redis(ground: Ground, dice: Random) -> None:
         await node.start()
     if redis.clustered:
         await redis.whole()
+        await redis.paired()
 
 
 async def _fail_over_redis(ground: Ground, dice: Random) -> None:
@@ -165,6 +166,8 @@ async def _fail_over_redis(ground: Ground, dice: Random) -> None:
     if replica is not None:
         await redis.promoted(replica)
     await master.start()
+    if replica is not None:
+        await redis.paired()
 
 
 async def _pause_redis(ground: Ground, dice: Random) -> None:

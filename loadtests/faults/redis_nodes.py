@@ -175,6 +175,12 @@ class RedisNodes:
         assert isinstance(told, list)
         return (spare, first) if told[0] == "master" else (first, spare)
 
+    async def paired(self) -> None:
+        """Wait until the first third has a replica that follows its master: only then can it fail over."""
+        async with asyncio.timeout(READY_S):
+            while not (await self._follows(self.nodes[0]) or await self._follows(self.nodes[-1])):
+                await asyncio.sleep(0.1)
+
     async def promoted(self, node: Node) -> None:
         """Wait until this replica has become the master."""
         async with asyncio.timeout(READY_S):
@@ -192,9 +198,7 @@ class RedisNodes:
             await node.ask("CLUSTER", "MEET", "127.0.0.1", first.port, first.bus_port)
         await self.whole()
         await self.nodes[-1].ask("CLUSTER", "REPLICATE", str(await first.ask("CLUSTER", "MYID")))
-        async with asyncio.timeout(READY_S):
-            while not await self._follows(self.nodes[-1]):
-                await asyncio.sleep(0.1)
+        await self.paired()
 
     async def whole(self) -> None:
         """Wait until every node sees a cluster that serves all slots."""

@@ -87,7 +87,7 @@ async def recovery(size: Size, folder: Path, say: Callable[[str], None]) -> list
         Figure(key="recovery_cpu", title=f"{title}: processor time of the server", values=[used_s], unit="s"),
         Figure(
             key="event_bytes",
-            title="room of an event in the database, with its indexes",
+            title="bytes of the database for each event, everything included",
             values=[size_bytes / events],
             unit="B",
         ),
@@ -134,12 +134,10 @@ async def _counted(dsn: str) -> tuple[int, int, list[str]]:
 
 
 async def _size(dsn: str) -> int:
-    """Return the bytes of all partitions of the log with their indexes."""
+    """Return the bytes of the database."""
     connection = await asyncpg.connect(dsn)
     try:
-        return int(
-            await connection.fetchval("SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('event')")
-        )
+        return int(await connection.fetchval("SELECT pg_database_size(current_database())"))
     finally:
         await connection.close()
 
