@@ -4,6 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
+# Databases of tests live in memory where there is enough of it: nothing in them outlives the run.
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
+TESTS_IN = $(if $(MEMORY),TMPDIR=$${TMPDIR:-$(MEMORY)})
+
 .PHONY: bench-cluster bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate oracles simulate-money kill-rounds faults clean
 
 help:  ## Show the targets
@@ -29,11 +33,11 @@ test-js:
 
 test-python:
 	@tools/setup.sh dev
-	@echo "== Python" && $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 --dist loadfile -m "not browser"
+	@echo "== Python" && $(TESTS_IN) $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 --dist loadfile -m "not browser"
 
 test-browser:
 	@tools/setup.sh dev && tools/setup.sh browser
-	@echo "== browser" && $(PY) -m pytest -q -n 2 --dist loadfile tests/browser
+	@echo "== browser" && $(TESTS_IN) $(PY) -m pytest -q -n 2 --dist loadfile tests/browser
 
 bench: setup  ## Print the benchmark (about three minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.bench

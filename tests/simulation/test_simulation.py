@@ -33,11 +33,11 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, None], ids=["1", "2", "3", "4", "fresh"])
+@pytest.mark.parametrize("seed", [1, 2, None], ids=["1", "2", "fresh"])
 def test_promises_hold_whatever_happens(seed: int | None) -> None:
     drawn = secrets.randbelow(2**32) if seed is None else seed
     print(f"seed {drawn}")  # shown when the test fails: it replays the run
-    outcome = simulate(Plan(seed=drawn, bids=15_000))
+    outcome = simulate(Plan(seed=drawn, bids=12_000))
     assert outcome.watcher.accepted > 1_000
     assert outcome.watcher.sold > 0
 

@@ -35,7 +35,7 @@ def next_stage_end(state: LotState) -> InstantUs | None:
             return state.last_at_us if answered else state.closes_at_us
         case Phase.PRIORITY:
             assert state.leader is not None
-            waits = to_be_asked(state, state.leader) and state.leader not in state.excluded
+            waits = to_be_asked(state, state.leader, state.price) and state.leader not in state.excluded
             return state.closes_at_us if waits else state.last_at_us
         case _:
             return None

@@ -49,7 +49,7 @@ def window_after(state: LotState, outcome: Outcome, from_us: InstantUs) -> e.Pri
     priority = play_of(state).terms.priority
     if priority is None or priority.mode not in AFTER_BIDDING or outcome.winner is None or outcome.price is None:
         return None
-    if not to_be_asked(state, outcome.winner):
+    if not to_be_asked(state, outcome.winner, outcome.price):
         return None
     return e.PriorityOpened(
         price=outcome.price,

@@ -158,7 +158,9 @@ def public_play(state: LotState) -> PublicPlay:
         least_best_bid=_least_best_bid(state, play),
         priority=None if play.terms.priority is None else play.terms.priority.mode.value,
         exercised=tuple(one.code for one in play.exercises if one.price == state.price),
-        waiting_for=len(to_be_asked(state, state.leader)) if waiting and state.leader is not None else None,
+        waiting_for=len(to_be_asked(state, state.leader, state.price))
+        if waiting and state.leader is not None
+        else None,
         shares=tuple(
             PublicShare(code=one.code, quantity=one.quantity, price=str(one.price), lots=one.lots)
             for one in play.allocated
@@ -217,7 +219,11 @@ def own_play(state: LotState, party: PartyId) -> OwnPlay:
     """Return what a bidder alone may see."""
     play = play_of(state)
     held = play.envelopes.get(party)
-    asked = state.phase is Phase.PRIORITY and state.leader is not None and party in to_be_asked(state, state.leader)
+    asked = (
+        state.phase is Phase.PRIORITY
+        and state.leader is not None
+        and party in to_be_asked(state, state.leader, state.price)
+    )
     return OwnPlay(
         envelope_seq=None if held is None else held.seq,
         envelope_digest=None if held is None else held.digest,

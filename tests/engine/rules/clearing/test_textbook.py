@@ -65,6 +65,43 @@ def test_procurement_goes_to_the_lowest_bid_between_floor_and_ceiling_that_was_n
     assert found.excluded == {"B": Excluded.ABOVE_CEILING, "C": Excluded.BELOW_FLOOR, "D": Excluded.REFUSED}
 
 
+@pytest.mark.parametrize(
+    ("amounts", "ceiling", "floor", "winner"),
+    [
+        # the mirror of the first price (Krishna, ch. 2): the lowest wins and is paid what he asked
+        ((90, 80, 85), None, None, "B"),
+        ((80, 80, 85), None, None, "A"),  # equal: the earlier one
+        ((100,), 100, None, "A"),  # at the ceiling it counts
+        ((101,), 100, None, None),
+        ((59, 60), None, 60, "B"),  # below the floor nobody can deliver
+        ((), 100, 60, None),
+    ],
+)
+def test_the_lowest_sealed_price_wins_and_is_paid(
+    amounts: tuple[int, ...], ceiling: int | None, floor: int | None, winner: str | None
+) -> None:
+    found = lowest_price(
+        sealed(*amounts), ceiling=None if ceiling is None else Amount(ceiling),
+        floor=None if floor is None else Amount(floor), refused={}, tie=Tie.EARLIEST, digest=DIGEST,
+    )  # fmt: skip
+    assert found.winner == winner
+    assert found.price == (None if winner is None else amounts[ord(winner) - ord("A")])
+
+
+@pytest.mark.parametrize("bids", [(700, 900, 800), (900, 900, 500), (500, 1000, 600), (400, 300), (600,)])
+def test_a_falling_price_and_a_sealed_first_price_come_to_the_same(bids: tuple[int, ...]) -> None:
+    """Vickrey 1961: who stops the clock at his bid wins what the same bids would win sealed."""
+    clock = Clock(start=Amount(1000), step=Amount(100), step_us=DurationUs(10), floor=Amount(500))
+    taken = None
+    for tick in range(0, runs_us(clock), 10):
+        price = price_at(clock, tick)
+        willing = [code for code, bid in zip("ABC", bids, strict=False) if price is not None and bid >= price]
+        if taken is None and willing:
+            taken = willing[0], price
+    found = first_price(sealed(*bids), clock.floor, Tie.EARLIEST, DIGEST)
+    assert taken == (None if found.winner is None else (found.winner, found.price))
+
+
 def test_a_tie_by_lot_is_drawn_from_the_published_digest_and_anybody_can_draw_again() -> None:
     winners = set()
     for byte in range(16):
@@ -97,6 +134,34 @@ def test_units_go_down_the_demand_curve() -> None:
     for pricing, price in ((Pricing.LOWEST_ACCEPTED, 45), (Pricing.HIGHEST_REJECTED, 45)):
         assert {one.price for one in clear_units(demand, 4, None, pricing).allocations} == {price}
     assert {one.price for one in clear_units(demand, 6, None, Pricing.HIGHEST_REJECTED).allocations} == {40}
+
+
+KRISHNA = {"1": (50, 47, 40, 32, 15, 5), "2": (42, 28, 20, 12, 7, 3), "3": (45, 35, 24, 14, 9, 6)}
+"""Krishna, Auction Theory, ch. 12: six units, three bidders with a falling bid for each further unit."""
+
+
+@pytest.mark.parametrize(
+    ("pricing", "paid"),
+    [
+        (Pricing.PAY_AS_BID, {"1": 50 + 47 + 40, "2": 42, "3": 45 + 35}),  # discriminatory
+        (
+            Pricing.LOWEST_ACCEPTED,
+            {"1": 3 * 35, "2": 35, "3": 2 * 35},
+        ),  # the price at which the market clears, from above
+        (Pricing.HIGHEST_REJECTED, {"1": 3 * 32, "2": 32, "3": 2 * 32}),  # uniform price: the highest losing bid
+    ],
+)
+def test_six_units_for_three_bidders_with_falling_demand(pricing: Pricing, paid: dict[str, int]) -> None:
+    vectors = [(code, amount) for code, vector in KRISHNA.items() for amount in vector]
+    bids = [
+        UnitBid(code=code, seq=place, amount=Amount(amount), quantity=1)
+        for place, (code, amount) in enumerate(vectors, start=1)
+    ]
+    found = clear_units(bids, 6, None, pricing)
+    totals = dict.fromkeys(KRISHNA, 0)
+    for one in found.allocations:
+        totals[one.code] += one.quantity * one.price
+    assert totals == paid
 
 
 def test_at_the_margin_units_are_shared_in_proportion_with_largest_remainders() -> None:

@@ -169,6 +169,21 @@ def test_holders_are_asked_again_when_the_one_who_would_have_bought_is_excluded(
     assert lot.result() == "sold H 700"
 
 
+def test_a_yes_at_one_price_is_no_answer_to_another() -> None:
+    asked = ft.PriorityTerms(mode=PriorityMode.AFTERWARDS, holders=HOLDERS, window_us=HOUR, notified="by letter")
+    lot = FormatSession(ft.Sealed(pricing=ft.SealedPricing.FIRST), "A", "B", "H", "I", priority=asked)
+    lot.seal("09:10", "A", 900)
+    lot.seal("09:11", "B", 700)
+    assert lot.opened() == "priority"
+    assert exercise(lot, "10:10", "H", 900) == ""
+    lot.send(fc.ExcludeBidder(bidder_id=PartyId("A"), reason="collusion"), at("10:20"))
+    lot.reach(at("10:20"))
+    assert (lot.result(), lot.lot.price) == ("priority", 700), "H is asked again, at the lower price"
+    assert (exercise(lot, "10:30", "H", 700), waive(lot, "10:31", "I")) == ("", "")
+    lot.reach(at("10:31"))
+    assert lot.result() == "sold H 700"
+
+
 def test_a_waiver_at_one_price_is_no_answer_to_another() -> None:
     asked = ft.PriorityTerms(mode=PriorityMode.AFTERWARDS, holders=HOLDERS, window_us=HOUR, notified="by letter")
     lot = FormatSession(ft.Sealed(pricing=ft.SealedPricing.FIRST), "A", "B", "H", "I", priority=asked)
