@@ -63,7 +63,7 @@ class Cast:
 def draw_cast(chance: random.Random, name: str) -> Cast:
     """Draw the people."""
     bidders = tuple(PartyId(f"{name}-{n}") for n in range(chance.randrange(2, 7)))
-    holders = tuple(chance.sample(bidders, chance.randrange(1, 3)))
+    holders = tuple(chance.sample(bidders, min(len(bidders), chance.randrange(1, 4))))
     manner = [chance.choices(["punctual", "late", "absent", "forger"], [14, 2, 1, 2])[0] for _ in range(3)]
     return Cast(bidders, holders, (manner[0], manner[1], manner[2]))
 

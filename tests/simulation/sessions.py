@@ -113,11 +113,11 @@ class Stage:
     def _right(self, party: PartyId, state: LotState) -> c.Command | None:
         price = state.price or Amount(0)
         manner = self.chance.random()
-        if manner < 0.3:
+        if manner < 0.5:
             return fc.ExercisePriority(bidder_id=party, price=price)
-        if manner < 0.4:
+        if manner < 0.6:
             return fc.WaivePriority(bidder_id=party)
-        return fc.ExercisePriority(bidder_id=party, price=Amount(price - 1)) if manner < 0.45 else None
+        return fc.ExercisePriority(bidder_id=party, price=Amount(price - 1)) if manner < 0.65 else None
 
     def _open_bid(self, party: PartyId, worth: Amount, state: LotState) -> c.Command | None:
         if state.price is not None and party in self.cast.holders and self.chance.random() < 0.6:
