@@ -11,6 +11,9 @@ from scipy.special import stdtrit
 COMPARABLES_MIN: Final = 3.0
 """Below so many effective comparables the approach is shown but has no weight."""
 
+EXPONENT_MAX: Final = 700.0
+"""Little more than one effective deal bounds nothing: the range is as wide as numbers go."""
+
 
 class Comparable(Struct, frozen=True, kw_only=True):
     """A deal beside the achievement. `features` stand in the order of the coefficients; `distance` 0 is the same thing."""
@@ -76,8 +79,8 @@ def market_value(
         n_eff=n_eff,
         spread=spread,
         predictive_sd=predictive,
-        p10=math.exp(mean - reach),
-        p90=math.exp(mean + reach),
+        p10=math.exp(max(mean - reach, -EXPONENT_MAX)),
+        p90=math.exp(min(mean + reach, EXPONENT_MAX)),
     )
 
 

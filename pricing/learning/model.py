@@ -187,14 +187,14 @@ class Model:
     def _process(self, rows: Rows) -> tuple[Array, Array]:
         """Return mean and sd of the process at each row."""
         if self._known is not None:
-            return self._capped(self._known, rows)
+            return self._capped(self._known, self._inside, rows)
         mean, sd = np.zeros(len(rows)), np.sqrt(self._unknown_variance(rows))
         if self.used.any():
             for place in range(len(rows)):
                 row = rows.take(slice(place, place + 1))
-                near, _ = self._around(row)
+                near, inside = self._around(row)
                 assert near is not None, "some deals are used"
-                one_mean, one_sd = self._capped(near, row)
+                one_mean, one_sd = self._capped(near, inside, row)
                 mean[place], sd[place] = one_mean[0], one_sd[0]
         return mean, sd
 
@@ -202,10 +202,16 @@ class Model:
         at = unpack(self.shape, self.theta)
         return variance(self.shape, at, rows) + at.noise
 
-    def _capped(self, known: Posterior, rows: Rows) -> tuple[Array, Array]:
+    def _doubtful(self, known: Posterior, inside: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which deals may be worth less than they say. An unsold lot is none: what its cap would cut off is what nobody paid,
+        and cutting it could raise a price.
+        """
+        return np.asarray((known.scale > 1) & ~self.deals.unsold[inside])
+
+    def _capped(self, known: Posterior, inside: NDArray[np.int64], rows: Rows) -> tuple[Array, Array]:
         """Return mean and sd; deals of doubtful quality are kept from moving a forecast by more than their cap."""
         mean, sd = known.predict(rows)
-        doubtful = known.scale > 1
+        doubtful = self._doubtful(known, inside)
         if doubtful.any():
             weights = known.weights(rows)[:, doubtful]
             mean = mean + (_cap(weights) - weights) @ known.y[doubtful]
@@ -261,9 +267,9 @@ class Model:
         mean, sd = np.zeros(len(places)), np.zeros(len(places))
         for i, place in enumerate(places):
             row = self.rows.take(slice(place, place + 1))
-            near, _ = self._around(row, leave_out=frozenset((int(place),)))
+            near, inside = self._around(row, leave_out=frozenset((int(place),)))
             assert near is not None, "there are more deals than one neighbourhood"
-            one_mean, one_sd = self._capped(near, row)
+            one_mean, one_sd = self._capped(near, inside, row)
             mean[i], sd[i] = one_mean[0], one_sd[0]
         return mean, sd
 
@@ -341,7 +347,7 @@ class Model:
             mean, sd, n_eff = 0.0, float(np.sqrt(self._unknown_variance(rows))[0]), 0.0
             others: tuple[Beside, ...] = ()
             if near is not None:
-                means, sds = self._capped(near, rows)
+                means, sds = self._capped(near, inside, rows)
                 mean, sd, n_eff = float(means[0]), float(self._trusted(means, sds)[1][0]), self._count(near, rows)
                 others = self._beside(near, inside, rows, mean, shown, removed)
             unit = self.level.spread
@@ -374,7 +380,7 @@ class Model:
     ) -> tuple[Beside, ...]:
         """Compare with the deals of greatest weight: how far the model moves from theirs to this lot, and the mean without each."""
         raw = near.weights(rows)[0]
-        doubtful = near.scale > 1
+        doubtful = self._doubtful(near, inside)
         weights = np.where(doubtful, _cap(raw), raw)
         order = np.argsort(-np.abs(weights), kind="stable")[:shown]
         theirs, _ = near.predict(near.rows.take(order))
@@ -409,7 +415,7 @@ class Model:
         parts = components(self.shape, unpack(self.shape, self.theta), rows, near.rows)
         effects = [(self._name(name), share * unit * float(k[0] @ near.alpha)) for name, k in parts.items()]
         weights = near.weights(rows)[0]
-        capped = np.where(near.scale > 1, _cap(weights), weights)
+        capped = np.where(self._doubtful(near, inside), _cap(weights), weights)
         effects.append(("influence_cap", share * unit * float((capped - weights) @ near.y)))
         effects.append(("forest", unit * tree))
         whole = sum(effect for _, effect in effects) / unit
