@@ -71,7 +71,7 @@ function stageView({ t, room, page }) {
   if (live.price !== null) return html`<p class="panel__label">${t(live.phase === "sold" ? "room.final_price" : "room.mark")}</p><p class="price price--huge">${money(live.price, page.currency)}</p>
     ${live.phase === "sold" && page.rules?.pricing === "second" ? html`<p class="muted">${t("room.second_price_note")}</p>` : nothing}`;
   if (isOver(live)) return nothing;
-  const unscored = live.phase === "closed" && page.rules?.assessors > (live.play.opening?.scored ?? 0);
+  const unscored = live.phase === "closed" && isUnscored(live, page);
   return html`<p class="envelope ${live.phase === "closed" ? "envelope--closed" : ""}" aria-hidden="true">✉</p>
     <p class="muted">${t(unscored ? "room.stage.unscored" : `room.stage.${live.phase}`)}</p>`;
 }
@@ -137,7 +137,7 @@ export function formatBid(see) {
   const { live, you } = room;
   const { play } = live;
   const panels = [];
-  if (page.officer !== null && live.phase === "closed") panels.push(officerView(see));
+  if (page.officer !== null && live.phase === "closed" && !isUnscored(live, page)) panels.push(officerView(see));
   if (page.assessor && live.phase === "closed" && play.opening) panels.push(scoresView(see));
   if (you?.play?.may_exercise && live.phase === "priority") panels.push(priorityView(see));
   if (you?.play?.excluded) panels.push(html`<p class="announce">${see.t("error.excluded")}</p>`);
@@ -169,6 +169,9 @@ function ownView(see) {
       ${page.rules.lots?.length ? packagesForm(see) : amountForm(see, act.seal, t(held ? "room.seal_again" : "room.seal"), page.rules.units > 1)}`}
     ${busy ? html`<p class="muted">${t("room.sending")}</p>` : nothing}`;
 }
+
+/** Whether assessors have still to score: prices are not opened before. */
+const isUnscored = (live, page) => page.rules?.assessors > (live.play.opening?.scored ?? 0);
 
 /** Whether nothing can be done in a session any more. */
 export const isOver = (live) => ["sold", "passed", "voided", "withdrawn"].includes(live.phase);
