@@ -7,6 +7,7 @@ Nothing is compressed: any program of the next thirty years can read it, and one
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ MEMBERS_MAX: Final = 10_000
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
 SUMS: Final = "SHA256SUMS"
+_ZIP64_VERSION: Final = 45
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -183,8 +185,27 @@ def read_member(path: Path, name: str) -> bytes | None:
         return None
 
 
+class _MemberInfo(zipfile.ZipInfo):
+    """A member's place in the archive. Its header is laid out here, because that of `zipfile` differs between releases of Python
+    (3.11.4 changed it) and an archive must be the same bytes wherever it is made or checked.
+    """
+
+    __slots__ = ()
+
+    def FileHeader(self, zip64: bool | None = None) -> bytes:  # noqa: ARG002, N802  # zipfile's signature; always ZIP64
+        """Return the local header: sizes stand in the ZIP64 field, and 0xffffffff where they used to be (APPNOTE 4.4.8, 4.5.3)."""
+        self.extract_version = self.create_version = _ZIP64_VERSION
+        name = self.filename.encode("ascii")
+        sizes = struct.pack("<HHQQ", 1, 16, self.file_size, self.compress_size)
+        year, month, day, *_ = _EPOCH
+        return b"PK\x03\x04" + struct.pack(
+            "<HHHHHLLLHH", _ZIP64_VERSION, self.flag_bits, self.compress_type, 0, (year - 1980) << 9 | month << 5 | day,
+            self.CRC, 0xFFFFFFFF, 0xFFFFFFFF, len(name), len(sizes),
+        ) + name + sizes  # fmt: skip
+
+
 def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _EPOCH)
+    info = _MemberInfo(name, _EPOCH)
     info.create_system = 3
     info.external_attr = 0o644 << 16
     info.compress_type = zipfile.ZIP_STORED

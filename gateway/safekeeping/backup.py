@@ -18,7 +18,7 @@ from engine.journal import embedded
 from gateway.safekeeping.programs import conninfo, run_program, settings_lines
 
 SLOT: Final = "ortoo_backup"
-STAMP: Final = "%Y%m%dT%H%M%SZ"
+STAMP: Final = "%Y%m%dT%H%M%S.%fZ"
 CAUGHT_UP_S: Final = 60.0
 RESTORE_S: Final = 3_600.0
 """How long replaying may take at most."""
