@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from engine.evidence.checkpoints import is_signed, read_checkpoint
 from engine.evidence.verification import verify_log
 from engine.journal.records import Record
@@ -28,10 +31,13 @@ async def test_a_checkpoint_shows_rows_cut_off(town: Town) -> None:
     assert any("rows were cut off" in finding.problem for finding in short.findings)
 
 
-async def test_nothing_moved_nothing_written(town: Town) -> None:
+async def test_nothing_moved_nothing_written(town: Town, tmp_path: Path) -> None:
     await town.lot("a1")
+    apart = tmp_path / "apart"  # the market keeps checkpoints of its own beside its data
+    apart.mkdir()
+    services = replace(town.services, config=town.services.config.model_copy(update={"data_dir": apart}))
     known: dict[int, int] = {}
-    await write_if_moved(town.services, known)
-    before = (town.services.config.data_dir / FILE).stat().st_size
-    await write_if_moved(town.services, known)
-    assert (town.services.config.data_dir / FILE).stat().st_size == before
+    await write_if_moved(services, known)
+    before = (apart / FILE).stat().st_size
+    await write_if_moved(services, known)
+    assert (apart / FILE).stat().st_size == before
