@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from engine.bus import messages as m
-from engine.bus.local import Envelope, Listener, LotEnvelope, LotListener
+from engine.bus.local import Envelope, Listener, LotEnvelope, LotListener, receipt_for
 from engine.bus.nodes import Servers, Session, keep_session, opened
 from engine.bus.ports import MarketClock
 from engine.bus.replica import Replica
@@ -75,14 +75,15 @@ class LinkLane(Generic[C, E, S]):
         arrived_at_us: InstantUs | None,
     ) -> Receipt:
         """Send a command and wait for its receipt; what it recorded is then in the replica, if Redis or the log tell in time."""
-        answered: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-
-        def reply(receipt: Receipt) -> None:
-            if not answered.done():
-                answered.set_result(receipt)
-
-        self.submit(Envelope(subject_id, command, command_id, request_digest, actor, arrived_at_us, reply))
-        receipt = await answered
+        receipt = await receipt_for(
+            self.submit,
+            subject_id,
+            command,
+            command_id=command_id,
+            request_digest=request_digest,
+            actor=actor,
+            arrived_at_us=arrived_at_us,
+        )
         if receipt.seq is not None:
             await self.replica.reached(subject_id, receipt.seq, SEEN_S)
         return receipt

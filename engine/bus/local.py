@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -32,6 +33,27 @@ class Envelope(Struct, Generic[C]):
     """Legal time: set at intake, in the order of the inbox."""
     entry_id: str | None = None
     """Entry of the Redis stream that brought it, if one did."""
+
+
+async def receipt_for(
+    submit: Callable[[Envelope[C]], None],
+    subject_id: SubjectId,
+    command: C,
+    *,
+    command_id: bytes | None,
+    request_digest: bytes | None,
+    actor: str,
+    arrived_at_us: InstantUs | None,
+) -> Receipt:
+    """Submit a command and wait for its receipt."""
+    answered: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+    def reply(receipt: Receipt) -> None:
+        if not answered.done():
+            answered.set_result(receipt)
+
+    submit(Envelope(subject_id, command, command_id, request_digest, actor, arrived_at_us, reply))
+    return await answered
 
 
 class Change(Struct, Generic[E, S], frozen=True):

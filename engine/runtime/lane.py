@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
-from engine.bus.local import Change, Envelope, Listener, Shards
+from engine.bus.local import Change, Envelope, Listener, Shards, receipt_for
 from engine.evidence.receipts import Receipt
 from engine.journal.codec import encode_state
 from engine.journal.folding import fold_aside
@@ -99,14 +99,15 @@ class Lane(Generic[C, E, S]):
         arrived_at_us: InstantUs | None,
     ) -> Receipt:
         """Submit a command and wait for its receipt."""
-        answered: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-
-        def reply(receipt: Receipt) -> None:
-            if not answered.done():
-                answered.set_result(receipt)
-
-        self.submit(Envelope(subject_id, command, command_id, request_digest, actor, arrived_at_us, reply))
-        return await answered
+        return await receipt_for(
+            self.submit,
+            subject_id,
+            command,
+            command_id=command_id,
+            request_digest=request_digest,
+            actor=actor,
+            arrived_at_us=arrived_at_us,
+        )
 
     def subscribe(self, listener: Listener[E, S]) -> None:
         """Call `listener` with the changes of each commit, in commit order, after the askers were answered."""
