@@ -106,14 +106,17 @@ class Follower:
         passed = 0
         async with self._turns:
             cursors = await self._cursors()
-            while self._dirty:
-                shard = self._dirty.pop()
-                try:
-                    while events := await self._turn(shard, cursors):
+            noticed, self._dirty = self._dirty, set()
+            try:
+                for shard in sorted(noticed):
+                    # A page that is not full reached the head. What is committed meanwhile is noticed anew and waits its time: in
+                    # a rush this would never end otherwise.
+                    while (events := await self._turn(shard, cursors)) >= self._events_max:
                         passed += events
-                except BaseException:
-                    self._dirty.add(shard)
-                    raise
+                    passed += events
+                    noticed.discard(shard)
+            finally:
+                self._dirty |= noticed
         return passed
 
     async def _cursors(self) -> dict[int, int]:
@@ -121,7 +124,7 @@ class Follower:
         return {row["shard"]: row["seq"] for row in rows}
 
     async def _turn(self, shard: int, cursors: dict[int, int]) -> int:
-        """Consume a page; return how many events it passed over, 0 at the head."""
+        """Consume a page; return how many events it passed over: as many as a page holds if there may be more."""
         stood = cursors.get(shard, 0)
         rows = await self._pool.fetch(self._page, shard, stood, self._events_max)
         if not rows:
@@ -132,8 +135,8 @@ class Follower:
             moved = await connection.fetchval(QUERIES["move_cursor"], self._consumer, shard, reached, stood)
             if moved is not None:
                 await self._effect(connection, prepared)
-        if moved is None:  # another process has done this page
+        if moved is None:  # another process has done this page, and perhaps not all that was noticed here
             cursors.update(await self._cursors())
-        else:
-            cursors[shard] = reached
+            return self._events_max
+        cursors[shard] = reached
         return int(reached - stood)
