@@ -72,7 +72,7 @@ ORDER BY e.stream, e.stream_seq;
 SELECT stream, command_id, stream_seq FROM event WHERE stream = ANY($1::text[]) AND command_id IS NOT NULL;
 
 -- name: find_command
-SELECT * FROM event WHERE stream = $1 AND command_id = $2;
+SELECT * FROM event WHERE stream = $1 AND command_id = $2 AND actor = $3;
 
 -- name: save_snapshot
 INSERT INTO lot_snapshot (stream, stream_seq, state, digest, shape) VALUES ($1, $2, $3, $4, $5)
