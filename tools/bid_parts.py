@@ -16,7 +16,7 @@ from engine.bus.local import Envelope
 from engine.evidence.receipts import recorded
 from engine.journal.codec import encode_event, request_digest
 from engine.journal.log import Taken
-from engine.journal.postgres import COLUMNS, KINDS
+from engine.journal.records import COLUMNS, KINDS
 from engine.journal.secrecy import Vault
 from engine.layout import COMPILED, copy_rows, read_bid
 from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
@@ -80,9 +80,9 @@ def parts(book: LotBook) -> dict[str, Callable[[], Any]]:
         "all of the book (decide to record)": lambda: put(
             book, PlaceBid(bidder_id=_party(1 + next(prices) % BIDDERS), amount=Amount(next(prices))), "bidder"
         ),
-        "hide the row, alone": lambda: vault.hide([record]),
-        "hide the rows of 50 bids": lambda: vault.hide(fifty),
-        "row of the COPY": lambda: copy_rows([record], COLUMNS, KINDS),
+        "row of the COPY, in clear": lambda: copy_rows([record], COLUMNS, KINDS),
+        "row of the COPY, hidden": lambda: vault.rows([record]),
+        "rows of 50 bids, hidden": lambda: vault.rows(fifty),
         "answer frame": lambda: messages.answer(receipt),
     }
 

@@ -25,7 +25,8 @@ def target() -> Path:
 def compile_layout() -> str:
     """Compile if needed; return what stands in the way, or an empty text."""
     made = target()
-    if made.exists() and made.stat().st_mtime_ns > SOURCE.stat().st_mtime_ns:
+    newest_ns = max(source.stat().st_mtime_ns for source in SOURCE.parent.glob("*.[ch]"))
+    if made.exists() and made.stat().st_mtime_ns > newest_ns:
         return ""
     compiler = shlex.split(os.environ.get("CC", "")) or [shutil.which("gcc") or shutil.which("cc") or ""]
     if not compiler[0]:

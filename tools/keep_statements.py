@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from engine.journal.postgres import COLUMNS
 from engine.journal.queries import load_queries
+from engine.journal.records import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "tests" / "vectors" / "statements_before.json"

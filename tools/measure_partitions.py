@@ -21,8 +21,7 @@ import asyncpg
 
 from engine.journal import embedded
 from engine.journal.migrations import migrate
-from engine.journal.postgres import COLUMNS, KINDS
-from engine.journal.records import Record
+from engine.journal.records import COLUMNS, KINDS, Record
 from engine.layout import copy_rows
 from engine.values import InstantUs
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from engine.bus import messages as m
@@ -215,9 +215,10 @@ class Link:
         """Times that something missed was read from the log."""
         return sum(replica.healed for replica in self._replicas)
 
-    def submit(self, envelope: LotEnvelope) -> None:
-        """Send a command about a lot; `envelope.reply` is called exactly once."""
-        self._lots.submit(envelope)
+    def submit_all(self, envelopes: Sequence[LotEnvelope]) -> None:
+        """Send commands about lots in this order; `reply` of each is called exactly once."""
+        for envelope in envelopes:
+            self._lots.submit(envelope)
 
     async def ask(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -12,14 +12,14 @@ from engine.evidence.receipts import Receipt
 from engine.rules.auction.commands import Command
 from engine.rules.auction.events import Event
 from engine.rules.auction.state import LotState
-from engine.values import InstantUs, SubjectId
+from engine.values import InstantUs, LotId, SubjectId, shard_of
 
 C = TypeVar("C")
 E = TypeVar("E")
 S = TypeVar("S")
 
 
-class Envelope(Struct, Generic[C]):
+class Envelope(Struct, Generic[C], gc=False):
     """A command on its way. `reply` is called exactly once, after the commit or with the reason why there was none."""
 
     subject_id: SubjectId
@@ -56,7 +56,7 @@ async def receipt_for(
     return await answered
 
 
-class Change(Struct, Generic[E, S], frozen=True):
+class Change(Struct, Generic[E, S], frozen=True, gc=False):
     """A committed event with the state it led to."""
 
     subject_id: SubjectId
@@ -65,6 +65,11 @@ class Change(Struct, Generic[E, S], frozen=True):
     at_us: InstantUs
     event: E
     state: S
+
+
+def shards_of(changes: Sequence[Change[Any, Any]]) -> set[int]:
+    """Return the shards of the lots that a commit changed."""
+    return {shard_of(LotId(subject_id)) for subject_id in {change.subject_id for change in changes}}
 
 
 class Shards(Protocol):
@@ -103,12 +108,11 @@ class Inbox(Generic[C]):
         """Tell whether such a command waits."""
         return any(wanted(envelope) for envelope in self._waiting)
 
-    def put(self, envelope: Envelope[C]) -> bool:
-        """Add one at the end; False if the inbox is full."""
-        if len(self._waiting) >= self._limit:
-            return False
-        self._waiting.append(envelope)
-        return True
+    def put(self, envelopes: Sequence[Envelope[C]]) -> Sequence[Envelope[C]]:
+        """Add these at the end, in order; return those that the inbox has no room for."""
+        room = self._limit - len(self._waiting)
+        self._waiting += envelopes[:room]
+        return envelopes[room:]
 
     def take(self, most: int) -> list[Envelope[C]]:
         """Remove and return the oldest, at most `most`."""

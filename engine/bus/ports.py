@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from engine.bus.local import Envelope, Listener, LotEnvelope, LotListener
@@ -126,8 +126,8 @@ class MarketPort(Protocol):
         """Commands without an answer."""
         ...
 
-    def submit(self, envelope: LotEnvelope) -> None:
-        """Take a command about a lot; `envelope.reply` is called exactly once."""
+    def submit_all(self, envelopes: Sequence[LotEnvelope]) -> None:
+        """Take commands about lots in this order; `reply` of each is called exactly once."""
         ...
 
     async def ask(

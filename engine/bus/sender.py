@@ -257,7 +257,8 @@ class Sender:
                     await self._journal.barrier()  # what is found is as safe as what was acknowledged (ADR 0004)
                 if reachable:
                     assert envelope.command_id is not None
-                    record = await self._journal.find_command(self._stream_of(shard, envelope), envelope.command_id)
+                    stream = self._stream_of(shard, envelope)
+                    record = await self._journal.find_command(stream, envelope.command_id, envelope.actor)
                     if record is not None:
                         asked = (envelope.subject_id, envelope.command_id, envelope.request_digest, envelope.actor)
                         receipt = receipt_on_record(record, *asked)

@@ -15,13 +15,13 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from engine.bus.local import LotChange
+from engine.bus.local import LotChange, shards_of
 from engine.journal.follower import Connection, Follower, Page
 from engine.journal.queries import load_queries
 from engine.journal.records import LOT_STREAM, lot_of
 from engine.rules.auction.state import LotState
 from engine.rules.visibility import public_end_us
-from engine.values import SHARDS, LotId, shard_of
+from engine.values import SHARDS, LotId
 
 CATALOGUE_MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
 CONSUMER: Final = "hall"
@@ -83,7 +83,7 @@ class Hall:
 
     def notice(self, changes: Sequence[LotChange]) -> None:
         """Listener of the engine: something happened to these lots."""
-        self._follower.notice({shard_of(LotId(change.subject_id)) for change in changes})
+        self._follower.notice(shards_of(changes))
 
     async def _states_of(self, page: Sequence[asyncpg.Record]) -> list[LotState]:
         lots = [lot_of(row["stream"]) for row in page if row["stream"].startswith(LOT_STREAM)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,6 +27,7 @@ from engine.rules.publicity.events import NoticeEvent
 from engine.rules.rejections import Reject
 from engine.values import InstantUs, LotId, SubjectId
 
+_REFUSALS: Final = (BidRejected, ListingRefusal)
 RECEIPT_TAG = b"ortoo/receipt/v1\n"
 
 
@@ -37,7 +38,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-class Receipt(Struct, frozen=True):
+class Receipt(Struct, frozen=True, gc=False):
     """The answer to one command. `seq` None: it is not in the log (never was, or not yet known: then send the same id again)."""
 
     decision: Outcome
@@ -77,7 +78,8 @@ def recorded(
 ) -> Receipt:
     """Return the receipt for a record whose event is at hand."""
     place = (subject_id, record.command_id, record.stream_seq, record.at_us, record.digest)
-    if isinstance(event, (BidRejected, ListingRefusal)):
+    if type(event) in _REFUSALS:
+        assert isinstance(event, (BidRejected, ListingRefusal))
         return Receipt(Outcome.REJECTED, *place, code=Reject(event.reject), data=event.data, event=event)
     return Receipt(Outcome.ACCEPTED, *place, event=event)
 

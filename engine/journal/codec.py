@@ -11,14 +11,13 @@ import typing
 from collections.abc import Callable
 from enum import Enum, StrEnum
 from functools import partial
-from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from engine.canonical import canonical_bytes_unchecked
-from engine.layout import flat_object
+from engine.layout import flat_object, sha256_of
 from engine.layout.reference import Plan
 from engine.rules.auction.events import WIRE_NAMES
 from engine.rules.availability.probing import PROBE_WIRE_NAMES
@@ -41,8 +40,12 @@ _BY_NAME: Final = {name: cls for cls, name in _NAMES.items()}
 
 def encode_event(event: msgspec.Struct) -> tuple[str, int, bytes]:
     """Return (wire name, version, canonical body)."""
-    name, version = _NAMES[type(event)]
-    return name, version, _canonical(event)
+    named = _NAMED.get(type(event))
+    if named is None:
+        cls = type(event)
+        named = _NAMED[cls] = (*_NAMES[cls], _encoder(cls))
+    name, version, encode = named
+    return name, version, encode(event)
 
 
 def decode_event(name: str, version: int, body: bytes) -> Any:
@@ -71,7 +74,12 @@ def decode_state(cls: type[S], body: bytes) -> S:
 
 def request_digest(command: msgspec.Struct) -> bytes:
     """Return the digest of what a client asked for: the same id with another digest is another wish, and refused."""
-    return sha256(type(command).__name__.encode() + b"\n" + _canonical(command)).digest()
+    tagged = _TAGGED.get(type(command))
+    if tagged is None:
+        cls = type(command)
+        tagged = _TAGGED[cls] = (cls.__name__.encode() + b"\n", _encoder(cls))
+    tag, encode = tagged
+    return sha256_of(tag, encode(command))
 
 
 def command_bytes(command: msgspec.Struct) -> bytes:
@@ -162,6 +170,8 @@ def _flat_kind(hint: Any) -> str | None:
     return "p" if is_plain else None
 
 
+_NAMED: dict[type[msgspec.Struct], tuple[str, int, Callable[[Any], bytes]]] = {}
+_TAGGED: dict[type[msgspec.Struct], tuple[bytes, Callable[[Any], bytes]]] = {}
 _ENCODERS: dict[type[msgspec.Struct], Callable[[Any], bytes]] = {}
 _CODECS: dict[Any, tuple[Convert, Convert]] = {}
 

@@ -83,8 +83,12 @@ class EventLog(Protocol):
         """
         ...
 
-    async def find_command(self, stream: str, command_id: bytes) -> Record | None:
-        """Return the record of a command, None if it is not in the log."""
+    async def find_command(self, stream: str, command_id: bytes, actor: str) -> Record | None:
+        """Return the record of a command that somebody gave, None if it is not in the log."""
+        ...
+
+    async def record_at(self, stream: str, stream_seq: int) -> Record | None:
+        """Return one record of a stream, None if there is none."""
         ...
 
     async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:

@@ -22,17 +22,13 @@ from engine.canonical import canonical_bytes
 from engine.journal.digests import first_digest
 from engine.journal.log import Fenced, InDoubt, JournalUnavailable, Stored, Taken
 from engine.journal.queries import load_queries
-from engine.journal.records import Record, shard_stream
+from engine.journal.records import COLUMNS, Record, shard_stream
 from engine.journal.sealing import SALT_LENGTH, seal
 from engine.journal.secrecy import CLEAR, LogKeyUnusable, Secrecy, fingerprint
 from engine.journal.streams import LOTS, StreamKind
-from engine.layout import copy_rows
 from engine.values import InstantUs
 
 QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
-COLUMNS: Final = Record.__struct_fields__
-KINDS: Final = "hqqtqthqqbbtbbbbt"
-"""Type of each column, as `copy_rows` names them: smallint, bigint, text, bytea."""
 OWNER_TAKEN: Final = ("shard.owner_taken", 1)
 TAKE_ATTEMPTS: Final = 50
 CONNECT_S: Final = 10.0
@@ -101,7 +97,7 @@ class PostgresLog:
         if connection is None:
             raise InDoubt("the journal is not connected")
         try:
-            await _copy(connection, self._secrecy.hide(records))
+            await _copy(connection, self._secrecy.rows(records))
             if (
                 self._warned
             ):  # "The transaction has already committed locally, but might not have been replicated to the standby."
@@ -126,7 +122,7 @@ class PostgresLog:
                 records = [_taking(head, owner, at_us) for head in heads]
                 try:
                     # Waits for a batch of the previous owner in flight: the unique index makes it.
-                    await _copy(connection, records)
+                    await _copy(connection, CLEAR.rows(records))
                 except asyncpg.UniqueViolationError:
                     continue
                 await connection.fetchval(QUERIES["barrier"])
@@ -149,9 +145,14 @@ class PostgresLog:
         found = await self._load([stream], commands=commands)
         return found[0] if found else None
 
-    async def find_command(self, stream: str, command_id: bytes) -> Record | None:
+    async def find_command(self, stream: str, command_id: bytes, actor: str) -> Record | None:
         """See `EventLog.find_command`."""
-        rows = await self._fetch("find_command", stream, command_id)
+        rows = await self._fetch("find_command", stream, command_id, actor)
+        return self._secrecy.show(record_of(rows[0])) if rows else None
+
+    async def record_at(self, stream: str, stream_seq: int) -> Record | None:
+        """See `EventLog.record_at`."""
+        rows = await self._fetch("read_one", stream, stream_seq)
         return self._secrecy.show(record_of(rows[0])) if rows else None
 
     async def last_entries(self, shards: Sequence[int]) -> dict[int, str]:
@@ -243,10 +244,9 @@ class PostgresLog:
             connection.terminate()
 
 
-async def _copy(connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+async def _copy(connection: asyncpg.Connection, rows: bytes) -> None:
     # A view: asyncpg would take bytes for the name of a file.
-    rows = memoryview(copy_rows(list(records), COLUMNS, KINDS))
-    await connection.copy_to_table("event", source=rows, columns=COLUMNS, format="binary")  # type: ignore[arg-type]
+    await connection.copy_to_table("event", source=memoryview(rows), columns=COLUMNS, format="binary")  # type: ignore[arg-type]
 
 
 async def connect(dsn: str, timeout_s: float = CONNECT_S) -> asyncpg.Connection:
@@ -286,6 +286,7 @@ def _taking(head: asyncpg.Record, owner: str, at_us: InstantUs) -> Record:
     shard, takes = head["shard"], head["takes"] or 0
     stream = shard_stream(shard)
     unserved_from_us = _unserved_from_us(head)
+    handed_over = {"handed_over": True} if _handed_over(head) else {}
     return seal(
         shard=shard,
         seq=(head["head_seq"] or 0) + 1,
@@ -298,10 +299,7 @@ def _taking(head: asyncpg.Record, owner: str, at_us: InstantUs) -> Record:
         command_id=None,
         request_digest=None,
         actor="engine",
-        body=canonical_bytes(
-            {"owner": owner, "unserved_from_us": unserved_from_us}
-            | ({"handed_over": True} if _handed_over(head) else {})
-        ),
+        body=canonical_bytes({"owner": owner, "unserved_from_us": unserved_from_us} | handed_over),
         salt=os.urandom(SALT_LENGTH),
         previous=head["chain"] or first_digest(stream),
     )

@@ -53,9 +53,9 @@ class Reader:
         row = await self._pool.fetchrow(QUERIES["read_one"], lot_stream(lot_id), seq)
         return None if row is None else self.record(row)
 
-    async def find_command(self, lot_id: LotId, command_id: bytes) -> Record | None:
-        """Return the record of a command on a lot, None if it is not in the log."""
-        row = await self._pool.fetchrow(QUERIES["find_command"], lot_stream(lot_id), command_id)
+    async def find_command(self, lot_id: LotId, command_id: bytes, actor: str) -> Record | None:
+        """Return the record of a command that somebody gave on a lot, None if it is not in the log."""
+        row = await self._pool.fetchrow(QUERIES["find_command"], lot_stream(lot_id), command_id, actor)
         return None if row is None else self.record(row)
 
     async def lot_contents(self, lot_id: LotId) -> list[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from engine.values import InstantUs, LotId
@@ -10,7 +12,7 @@ LOT_STREAM = "lot/"
 SHARD_STREAM = "shard/"
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """An event in its two sequences. `(shard, seq)` and `(stream, stream_seq)` are gapless; the digests chain along a stream."""
 
     shard: int
@@ -37,6 +39,11 @@ class Record(Struct, frozen=True):
     """Digest of the previous digest of the stream and `content`."""
     entry_id: str | None = None
     """Entry of the bus that brought the command, `milliseconds-number`; evidence outside the digests (ADR 0018)."""
+
+
+COLUMNS: Final = Record.__struct_fields__
+KINDS: Final = "hqqtqthqqbbtbbbbt"
+"""Type of each column, as `copy_rows` names them: smallint, bigint, text, bytea."""
 
 
 def lot_stream(lot_id: LotId) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from engine.journal.digests import chain_digest, digest_of_columns
+from functools import partial
+from typing import Final
+
+from engine.journal.digests import CHAIN_TAG, CONTENT_TAG
 from engine.journal.records import Record
+from engine.layout import seal as seal_row
 from engine.values import InstantUs
 
-SALT_LENGTH = 32
+SALT_LENGTH: Final = 32
+
+seal_columns: Final = partial(seal_row, Record, CONTENT_TAG, CHAIN_TAG)
+"""`seal` as the book calls it, with everything by position: the twelve columns of a header, body, salt, previous digest, entry."""
 
 
 def seal(
@@ -27,12 +34,7 @@ def seal(
     entry_id: str | None = None,
 ) -> Record:
     """Return the record; `previous` is the digest of the event before it in its stream. `entry_id` is outside the digests."""
-    kind, version = type_version
-    content = digest_of_columns(
-        salt, body,
-        shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor,
-    )  # fmt: skip
-    return Record(
-        shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor,
-        body, salt, content, chain_digest(previous, content), entry_id,
+    return seal_columns(
+        shard, seq, epoch, stream, stream_seq, *type_version, at_us, arrived_at_us, command_id, request_digest, actor,
+        body, salt, previous, entry_id,
     )  # fmt: skip

@@ -26,15 +26,15 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from msgspec.structs import replace
 
-from engine.journal.records import LOT_STREAM, Record
+from engine.journal.records import COLUMNS, KINDS, LOT_STREAM, Record
+from engine.layout import copy_hidden_rows, copy_rows, secrets
+from engine.layout.reference import NOTHING
 
 KEY_LENGTH: Final = 32
 MARK: Final = b"\x01"
 """First byte of what is hidden; clear bodies are JSON and begin with a brace."""
 PUBLIC_TYPES: Final = frozenset({"lot.sold", "lot.passed", "lot.allocated", "lot.voided", "lot.withdrawn"})
 """Results: public from the moment they are in the log."""
-_NOTHING: Final = bytes(32)
-"""In the place of a salt or a request digest that is hidden, or that there is not."""
 _STEP: Final = 64
 """Hidden bodies are as long as the next multiple: how many digits an amount has does not show."""
 _BLOCK: Final = 16
@@ -65,27 +65,18 @@ class Vault:
         self._states = AESGCM(sha256(b"ortoo/states/v1\n" + key).digest())
         self._begin()
 
-    def hide(self, records: Sequence[Record]) -> list[Record]:
-        """Return the rows as they are stored. The cipher is called once for all, so that a bid costs its bytes and no more."""
-        plains = [_plain(one) for one in records if one.stream.startswith(LOT_STREAM) and one.type not in PUBLIC_TYPES]
-        if not plains:
-            return list(records)
-        blocks = sum(map(len, plains)) // _BLOCK
+    def rows(self, records: Sequence[Record]) -> bytes:
+        """Return the COPY of the rows as they are stored. The cipher is called once for all, so that a bid costs its bytes and no
+        more.
+        """
+        taken = list(records)
+        plain, lengths = secrets(taken, LOT_STREAM, PUBLIC_TYPES, _STEP)
+        blocks = len(plain) // _BLOCK
         if self._blocks + blocks > _BLOCKS_MAX:
             self._begin()
-        nonce, block, place = self._nonce, self._blocks, 0
-        ciphered = self._encrypt(b"".join(plains))
+        head, block = MARK + self._nonce, self._blocks
         self._blocks += blocks
-        stored, lengths = [], iter(map(len, plains))
-        for record in records:
-            if not record.stream.startswith(LOT_STREAM) or record.type in PUBLIC_TYPES:
-                stored.append(record)
-                continue
-            head = MARK + nonce + (block + place // _BLOCK).to_bytes(4, "big")
-            end = place + next(lengths)
-            stored.append(replace(record, body=head + ciphered[place:end], salt=_NOTHING, request_digest=None))
-            place = end
-        return stored
+        return copy_hidden_rows(taken, COLUMNS, KINDS, lengths, head, block, self._encrypt(plain))
 
     def show(self, record: Record) -> Record:
         """Return a stored row as it was said. If its bytes were changed something else comes out, which its digest shows."""
@@ -93,7 +84,7 @@ class Vault:
             return record
         plain = self._shown(record.body)
         digest, said = plain[32:64], plain[64:].rstrip(b"\0")
-        return replace(record, body=said, salt=plain[:32], request_digest=None if digest == _NOTHING else digest)
+        return replace(record, body=said, salt=plain[:32], request_digest=None if digest == NOTHING else digest)
 
     def show_body(self, stored: bytes) -> bytes:
         """Return a stored body as it was said."""
@@ -124,9 +115,9 @@ class Vault:
 class Clear:
     """Without a key: rows are written in clear; what others hid is not shown."""
 
-    def hide(self, records: Sequence[Record]) -> list[Record]:
-        """Return the rows as they are."""
-        return list(records)
+    def rows(self, records: Sequence[Record]) -> bytes:
+        """Return the COPY of the rows as they are."""
+        return copy_rows(list(records), COLUMNS, KINDS)
 
     def show(self, record: Record) -> Record:
         """Return a row that lies in clear.
@@ -202,8 +193,3 @@ def _made(path: Path) -> bytes:
         key = path.read_bytes()
     partial.unlink()
     return key
-
-
-def _plain(record: Record) -> bytes:
-    plain = record.salt + (record.request_digest or _NOTHING) + record.body
-    return plain + bytes(-len(plain) % _STEP)

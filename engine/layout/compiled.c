@@ -1,158 +1,10 @@
-/* The functions of reference.py in C, byte for byte (tests/engine/test_layout.py holds both together). No state, no I/O, no
- * cryptography: only bytes laid out in place, where Python would make an object for every part. What has no simple layout (text
- * that needs escapes, an integer beyond 64 bits) is left to the reference: these functions then call it.
+/* The functions of reference.py in C, byte for byte (tests/engine/test_layout.py holds both together). No I/O, no cryptography of
+ * its own: only bytes laid out in place, where Python would make an object for every part. What has no simple layout (text that
+ * needs escapes, an integer beyond 64 bits) is left to the reference: these functions then call it.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <string.h>
+#include "buffer.h"
 
-/* A buffer that begins on the stack. */
-typedef struct {
-    char *bytes;
-    Py_ssize_t size, room;
-    char first[2048];
-} Buffer;
-
-static void start(Buffer *b) {
-    b->bytes = b->first;
-    b->size = 0;
-    b->room = sizeof b->first;
-}
-
-static void finish(Buffer *b) {
-    if (b->bytes != b->first) PyMem_Free(b->bytes);
-}
-
-/* Return where `more` bytes may be written, NULL with MemoryError set. */
-static char *grow(Buffer *b, Py_ssize_t more) {
-    if (b->size + more > b->room) {
-        Py_ssize_t room = 2 * (b->size + more);
-        char *bytes = b->bytes == b->first ? PyMem_Malloc(room) : PyMem_Realloc(b->bytes, room);
-        if (bytes == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        if (b->bytes == b->first) memcpy(bytes, b->first, b->size);
-        b->bytes = bytes;
-        b->room = room;
-    }
-    char *at = b->bytes + b->size;
-    b->size += more;
-    return at;
-}
-
-static int put(Buffer *b, const void *bytes, Py_ssize_t size) {
-    char *at = grow(b, size);
-    if (at == NULL) return -1;
-    memcpy(at, bytes, size);
-    return 0;
-}
-
-#define PUT(b, text) put(b, text, sizeof(text) - 1)
-
-static void big_endian(char *at, uint64_t value, int size) {
-    for (int i = size - 1; i >= 0; i--, value >>= 8) at[i] = (char)(value & 255);
-}
-
-/* The results of what follows: 0 done, -1 an exception is set, 1 left to the reference. */
-
-static int put_digits(Buffer *b, PyObject *number) {
-    char digits[24], *at = digits + sizeof digits;
-    int overflow;
-    long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
-    if (overflow) return 1;
-    if (value == -1 && PyErr_Occurred()) return -1;
-    unsigned long long rest = value < 0 ? 0ull - (unsigned long long)value : (unsigned long long)value;
-    do *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (value < 0) *--at = '-';
-    return put(b, at, digits + sizeof digits - at);
-}
-
-/* A string in quotes, if it is ASCII without anything to escape. */
-static int put_text(Buffer *b, PyObject *text) {
-    if (!PyUnicode_IS_ASCII(text)) return 1;
-    Py_ssize_t size = PyUnicode_GET_LENGTH(text);
-    const unsigned char *from = (const unsigned char *)PyUnicode_1BYTE_DATA(text);
-    for (Py_ssize_t i = 0; i < size; i++)
-        if (from[i] < 32 || from[i] == '"' || from[i] == '\\') return 1;
-    char *at = grow(b, size + 2);
-    if (at == NULL) return -1;
-    *at = '"';
-    memcpy(at + 1, from, size);
-    at[size + 1] = '"';
-    return 0;
-}
-
-static int put_hex(Buffer *b, PyObject *bytes) {
-    static const char digits[] = "0123456789abcdef";
-    if (bytes == Py_None) return PUT(b, "null");
-    if (!PyBytes_Check(bytes)) return 1;
-    Py_ssize_t size = PyBytes_GET_SIZE(bytes);
-    const unsigned char *from = (const unsigned char *)PyBytes_AS_STRING(bytes);
-    char *at = grow(b, 2 * size + 2);
-    if (at == NULL) return -1;
-    *at++ = '"';
-    for (Py_ssize_t i = 0; i < size; i++) {
-        *at++ = digits[from[i] >> 4];
-        *at++ = digits[from[i] & 15];
-    }
-    *at = '"';
-    return 0;
-}
-
-static int put_plain(Buffer *b, PyObject *value) {
-    if (value == Py_None) return PUT(b, "null");
-    if (value == Py_True) return PUT(b, "true");
-    if (value == Py_False) return PUT(b, "false");
-    if (PyUnicode_Check(value)) return put_text(b, value);
-    if (PyLong_Check(value)) return put_digits(b, value);
-    return 1;
-}
-
-#define ENTRIES_MAX 8
-
-/* An object of texts and integers, keys in order of their bytes. */
-static int put_entries(Buffer *b, PyObject *entries) {
-    PyObject *keys[ENTRIES_MAX], *values[ENTRIES_MAX], *key, *value;
-    Py_ssize_t at = 0, count = 0;
-    if (!PyDict_CheckExact(entries) || PyDict_GET_SIZE(entries) > ENTRIES_MAX) return 1;
-    while (PyDict_Next(entries, &at, &key, &value)) {
-        if (!PyUnicode_CheckExact(key) || !PyUnicode_IS_ASCII(key)) return 1;
-        Py_ssize_t place = count++;
-        for (; place > 0 && PyUnicode_Compare(keys[place - 1], key) > 0; place--) {
-            keys[place] = keys[place - 1];
-            values[place] = values[place - 1];
-        }
-        keys[place] = key;
-        values[place] = value;
-    }
-    if (PUT(b, "{")) return -1;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        int done = i ? PUT(b, ",") : 0;
-        if (!done) done = put_text(b, keys[i]);
-        if (!done) done = PUT(b, ":");
-        if (!done) done = put_plain(b, values[i]);
-        if (done) return done;
-    }
-    return PUT(b, "}");
-}
-
-static int put_field(Buffer *b, PyObject *value, long kind) {
-    switch (kind) {
-    case 'a': { /* an amount: a string of digits, or null */
-        if (value == Py_None) return PUT(b, "null");
-        if (!PyLong_CheckExact(value)) return 1;
-        int done = PUT(b, "\"");
-        if (!done) done = put_digits(b, value);
-        return done ? done : PUT(b, "\"");
-    }
-    case 'e':
-        return put_entries(b, value);
-    default:
-        return put_plain(b, value);
-    }
-}
+#include <dlfcn.h>
 
 PyDoc_STRVAR(flat_object_doc, "flat_object(plan, otherwise, value) -> canonical bytes; plan: (kind, attribute, b'\"key\":') in order of keys");
 
@@ -169,7 +21,8 @@ static PyObject *flat_object(PyObject *self, PyObject *const *given, Py_ssize_t 
         PyObject *step = PyTuple_GET_ITEM(plan, i), *key = PyTuple_GET_ITEM(step, 2);
         if (i) done = PUT(&b, ",");
         if (!done) done = put(&b, PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key));
-        PyObject *part = done ? NULL : PyObject_GetAttr(value, PyTuple_GET_ITEM(step, 1));
+        PyObject *name = PyTuple_GET_ITEM(step, 1);
+        PyObject *part = done ? NULL : attribute(value, slot_of(Py_TYPE(value), name), name);
         if (part == NULL) {
             done = -1;
             break;
@@ -234,6 +87,97 @@ static PyObject *content_bytes(PyObject *self, PyObject *const *given, Py_ssize_
     return done == 1 ? by_reference("content_bytes", given, count) : made;
 }
 
+/* SHA-256 as OpenSSL has it: of the library that hashlib has loaded, or by way of hashlib where it is not to be found. */
+typedef int (*Init)(void *);
+typedef int (*Update)(void *, const void *, size_t);
+typedef int (*Final)(unsigned char *, void *);
+static Init sha_init;
+static Update sha_update;
+static Final sha_final;
+static PyObject *hashlib_sha256;
+
+static int find_sha256(PyObject *module) {
+    static const char *const names[] = {"libcrypto.so.3", "libcrypto.so.1.1"};
+    PyObject *hashlib = PyImport_ImportModule("hashlib");
+    if (hashlib == NULL) return -1;
+    Py_XSETREF(hashlib_sha256, PyObject_GetAttrString(hashlib, "sha256"));
+    Py_DECREF(hashlib);
+    if (hashlib_sha256 == NULL) return -1;
+    const char *by_hashlib = getenv("ORTOO_SHA256_BY_HASHLIB"); /* for the test of this way */
+    for (int i = 0; i < 2 && sha_final == NULL && by_hashlib == NULL; i++) {
+        void *library = dlopen(names[i], RTLD_LAZY | RTLD_NOLOAD);
+        if (library == NULL) continue;
+        sha_init = (Init)dlsym(library, "SHA256_Init");
+        sha_update = (Update)dlsym(library, "SHA256_Update");
+        if (sha_init != NULL && sha_update != NULL) sha_final = (Final)dlsym(library, "SHA256_Final");
+    }
+    return PyModule_AddIntConstant(module, "DIRECT_SHA256", sha_final != NULL);
+}
+
+static PyObject *hashed(const char *bytes, Py_ssize_t size) {
+    if (sha_final != NULL) {
+        unsigned long long context[64]; /* SHA256_CTX has 112 bytes */
+        unsigned char digest[32];
+        if (sha_init(context) == 1 && sha_update(context, bytes, (size_t)size) == 1 && sha_final(digest, context) == 1)
+            return PyBytes_FromStringAndSize((const char *)digest, sizeof digest);
+    }
+    PyObject *hash = PyObject_CallFunction(hashlib_sha256, "y#", bytes, size);
+    PyObject *digest = hash == NULL ? NULL : PyObject_CallMethod(hash, "digest", NULL);
+    Py_XDECREF(hash);
+    return digest;
+}
+
+PyDoc_STRVAR(sha256_of_doc, "sha256_of(tag, content) -> SHA-256 of a tag and what follows it");
+
+static PyObject *sha256_of(PyObject *self, PyObject *const *given, Py_ssize_t count) {
+    if (count != 2 || !PyBytes_Check(given[0]) || !PyBytes_Check(given[1])) {
+        PyErr_SetString(PyExc_TypeError, "sha256_of() takes a tag and a content");
+        return NULL;
+    }
+    PyObject *digest = NULL;
+    Buffer b;
+    start(&b);
+    int done = put(&b, PyBytes_AS_STRING(given[0]), PyBytes_GET_SIZE(given[0]));
+    if (!done) done = put(&b, PyBytes_AS_STRING(given[1]), PyBytes_GET_SIZE(given[1]));
+    if (!done) digest = hashed(b.bytes, b.size);
+    finish(&b);
+    return digest;
+}
+
+PyDoc_STRVAR(seal_doc, "seal(make, content_tag, chain_tag, shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, "
+                       "command_id, request_digest, actor, body, salt, previous, entry_id) -> make(columns, content, digest, entry_id)");
+
+static PyObject *seal(PyObject *self, PyObject *const *given, Py_ssize_t count) {
+    if (count != 19 || !PyBytes_Check(given[2]) || !PyBytes_Check(given[17])) {
+        PyErr_SetString(PyExc_TypeError, "seal() takes a class, two tags, twelve columns, a body, a salt, a digest and an entry");
+        return NULL;
+    }
+    PyObject *said[15] = {given[1], given[16], given[15]}, *fields[17], *record = NULL;
+    memcpy(said + 3, given + 3, 12 * sizeof *given);
+    PyObject *covered = content_bytes(self, said, 15), *digest = NULL;
+    PyObject *content = covered == NULL ? NULL : hashed(PyBytes_AS_STRING(covered), PyBytes_GET_SIZE(covered));
+    if (content != NULL) {
+        Buffer b;
+        start(&b);
+        int done = put(&b, PyBytes_AS_STRING(given[2]), PyBytes_GET_SIZE(given[2]));
+        if (!done) done = put(&b, PyBytes_AS_STRING(given[17]), PyBytes_GET_SIZE(given[17]));
+        if (!done) done = put(&b, PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content));
+        if (!done) digest = hashed(b.bytes, b.size);
+        finish(&b);
+    }
+    if (digest != NULL) {
+        memcpy(fields, given + 3, 14 * sizeof *given);
+        fields[14] = content;
+        fields[15] = digest;
+        fields[16] = given[18];
+        record = PyObject_Vectorcall(given[0], fields, 17, NULL);
+    }
+    Py_XDECREF(covered);
+    Py_XDECREF(content);
+    Py_XDECREF(digest);
+    return record;
+}
+
 static int put_number(Buffer *b, PyObject *value, int size) {
     long long number = PyLong_AsLongLong(value);
     if (number == -1 && PyErr_Occurred()) return -1;
@@ -268,29 +212,138 @@ static int put_cell(Buffer *b, PyObject *value, Py_UCS4 kind) {
     return 0;
 }
 
-PyDoc_STRVAR(copy_rows_doc, "copy_rows(rows, names, kinds) -> a whole binary COPY; kinds: h smallint, q bigint, t text, b bytea");
+static PyObject *const *row_names(void) {
+    static PyObject *names[5];
+    static const char *const texts[] = {"stream", "type", "salt", "request_digest", "body"};
+    for (int i = 0; i < 5; i++)
+        if (names[i] == NULL && (names[i] = PyUnicode_InternFromString(texts[i])) == NULL) return NULL;
+    return names;
+}
 
-static PyObject *copy_rows(PyObject *self, PyObject *const *given, Py_ssize_t count) {
-    if (count != 3 || !PyList_Check(given[0]) || !PyTuple_Check(given[1]) || !PyUnicode_Check(given[2]) ||
-        PyUnicode_GET_LENGTH(given[2]) != PyTuple_GET_SIZE(given[1])) {
-        PyErr_SetString(PyExc_TypeError, "copy_rows() takes a list, a tuple of names and a kind for each name");
+/* Write the salt, the request digest (zeros for none) and the body of a row, and zeros up to a multiple of `step`. */
+static int put_secret(Buffer *b, PyObject *const *columns, Py_ssize_t step) {
+    static const char nothing[32];
+    Py_ssize_t from = b->size;
+    for (int i = 2; i < 5; i++) {
+        if (i == 3 && columns[i] == Py_None) {
+            if (put(b, nothing, sizeof nothing)) return -1;
+        } else if (!PyBytes_Check(columns[i])) {
+            PyErr_SetString(PyExc_TypeError, "secrets(): a column that is no bytes");
+            return -1;
+        } else if (put(b, PyBytes_AS_STRING(columns[i]), PyBytes_GET_SIZE(columns[i]))) return -1;
+    }
+    Py_ssize_t more = (step - (b->size - from) % step) % step;
+    char *at = grow(b, more);
+    if (at == NULL) return -1;
+    memset(at, 0, more);
+    return 0;
+}
+
+PyDoc_STRVAR(secrets_doc, "secrets(rows, prefix, public, step) -> (what is to be hidden of all rows, length of each): salt, request digest "
+                          "and body with zeros up to `step`; nothing of rows of other streams than `prefix` and of `public` types");
+
+static PyObject *secrets(PyObject *self, PyObject *const *given, Py_ssize_t count) {
+    Py_ssize_t step = count == 4 ? PyLong_AsSsize_t(given[3]) : 0;
+    if (step <= 0 || !PyList_Check(given[0]) || !PyUnicode_Check(given[1])) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "secrets() takes a list, a prefix, a set and a step");
         return NULL;
     }
-    PyObject *names = given[1], *made = NULL;
+    PyObject *const *names = row_names();
+    Py_ssize_t rows = PyList_GET_SIZE(given[0]);
+    PyObject *lengths = names == NULL ? NULL : PyList_New(rows), *made = NULL;
+    if (lengths == NULL) return NULL;
+    Buffer b;
+    start(&b);
+    int done = 0;
+    for (Py_ssize_t row = 0; !done && row < rows; row++) {
+        PyObject *object = PyList_GET_ITEM(given[0], row), *columns[5] = {NULL};
+        for (int i = 0; !done && i < 5; i++) {
+            columns[i] = attribute(object, slot_of(Py_TYPE(object), names[i]), names[i]);
+            if (columns[i] == NULL) done = -1;
+        }
+        Py_ssize_t from = b.size, kept = done ? -1 : PyUnicode_Tailmatch(columns[0], given[1], 0, PY_SSIZE_T_MAX, -1);
+        int public = kept == 1 ? PySet_Contains(given[2], columns[1]) : 0;
+        if (kept < 0 || public < 0) done = -1;
+        else if (kept && !public) done = put_secret(&b, columns, step);
+        for (int i = 0; i < 5; i++) Py_XDECREF(columns[i]);
+        PyObject *length = done ? NULL : PyLong_FromSsize_t(b.size - from);
+        if (length == NULL) done = -1;
+        else PyList_SET_ITEM(lengths, row, length);
+    }
+    if (!done) made = Py_BuildValue("(y#O)", b.bytes, b.size, lengths);
+    finish(&b);
+    Py_DECREF(lengths);
+    return made;
+}
+
+/* What stands in the rows instead of the secrets: `lengths` of `ciphered` for each row, under a head and the number of its block. */
+typedef struct {
+    PyObject *lengths;
+    const char *head, *ciphered;
+    Py_ssize_t head_size, ciphered_size, at;
+    unsigned long long block;
+    int body, salt, digest; /* places of these columns */
+} Cover;
+
+/* Return 1 if the column is a secret of the row and was put, 0 if it lies in clear, -1 for an error. */
+static int put_covered(Buffer *b, Cover *cover, Py_ssize_t size, int column) {
+    static const char nothing[36] = {0, 0, 0, 32};
+    if (column == cover->salt) return put(b, nothing, sizeof nothing) ? -1 : 1;
+    if (column == cover->digest) return PUT(b, "\377\377\377\377") ? -1 : 1;
+    if (column != cover->body) return 0;
+    char *at = grow(b, 4 + cover->head_size + 4 + size);
+    if (at == NULL) return -1;
+    big_endian(at, (uint64_t)(cover->head_size + 4 + size), 4);
+    memcpy(at + 4, cover->head, cover->head_size);
+    big_endian(at + 4 + cover->head_size, cover->block + (unsigned long long)cover->at / 16, 4);
+    memcpy(at + 8 + cover->head_size, cover->ciphered + cover->at, size);
+    cover->at += size;
+    return 1;
+}
+
+static int read_cover(Cover *cover, PyObject *const *given, PyObject *names, Py_ssize_t rows) {
+    char *head, *ciphered;
+    if (!PyList_Check(given[0]) || PyList_GET_SIZE(given[0]) != rows || PyBytes_AsStringAndSize(given[1], &head, &cover->head_size) ||
+        PyBytes_AsStringAndSize(given[3], &ciphered, &cover->ciphered_size)) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "copy_hidden_rows(): no length for each row");
+        return -1;
+    }
+    *cover = (Cover){given[0], head, ciphered, cover->head_size, cover->ciphered_size, 0, PyLong_AsUnsignedLongLong(given[2]), -1, -1, -1};
+    if (PyErr_Occurred()) return -1;
+    for (int i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        if (!PyUnicode_CompareWithASCIIString(name, "body")) cover->body = i;
+        if (!PyUnicode_CompareWithASCIIString(name, "salt")) cover->salt = i;
+        if (!PyUnicode_CompareWithASCIIString(name, "request_digest")) cover->digest = i;
+    }
+    return 0;
+}
+
+/* Lay out the COPY of rows; `cover` hides what it has a length for, NULL hides nothing. */
+static PyObject *lay_rows(PyObject *rows, PyObject *names, PyObject *kinds, Cover *cover) {
+    PyObject *made = NULL;
     Py_ssize_t width = PyTuple_GET_SIZE(names);
     Buffer b;
     start(&b);
     int done = put(&b, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
-    for (Py_ssize_t row = 0; !done && row < PyList_GET_SIZE(given[0]); row++) {
+    for (Py_ssize_t row = 0; !done && row < PyList_GET_SIZE(rows); row++) {
+        PyObject *object = PyList_GET_ITEM(rows, row);
+        Py_ssize_t size = cover != NULL ? PyLong_AsSsize_t(PyList_GET_ITEM(cover->lengths, row)) : 0;
         char *at = grow(&b, 2);
-        if (at == NULL) {
+        if (at == NULL || size < 0 || (size && cover->at + size > cover->ciphered_size)) {
+            if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "copy_hidden_rows(): less is ciphered than the rows need");
             done = -1;
             break;
         }
         big_endian(at, (uint64_t)width, 2);
         for (Py_ssize_t i = 0; !done && i < width; i++) {
-            PyObject *value = PyObject_GetAttr(PyList_GET_ITEM(given[0], row), PyTuple_GET_ITEM(names, i));
-            done = value == NULL ? -1 : put_cell(&b, value, PyUnicode_READ_CHAR(given[2], i));
+            int covered = size ? put_covered(&b, cover, size, (int)i) : 0;
+            if (covered) {
+                done = covered < 0 ? -1 : 0;
+                continue;
+            }
+            PyObject *name = PyTuple_GET_ITEM(names, i), *value = attribute(object, slot_of(Py_TYPE(object), name), name);
+            done = value == NULL ? -1 : put_cell(&b, value, PyUnicode_READ_CHAR(kinds, i));
             Py_XDECREF(value);
         }
     }
@@ -298,6 +351,37 @@ static PyObject *copy_rows(PyObject *self, PyObject *const *given, Py_ssize_t co
     if (!done) made = PyBytes_FromStringAndSize(b.bytes, b.size);
     finish(&b);
     return made;
+}
+
+static int are_columns(PyObject *const *given) {
+    if (PyList_Check(given[0]) && PyTuple_Check(given[1]) && PyUnicode_Check(given[2]) &&
+        PyUnicode_GET_LENGTH(given[2]) == PyTuple_GET_SIZE(given[1]))
+        return 1;
+    PyErr_SetString(PyExc_TypeError, "rows are laid out from a list, a tuple of names and a kind for each name");
+    return 0;
+}
+
+PyDoc_STRVAR(copy_rows_doc, "copy_rows(rows, names, kinds) -> a whole binary COPY; kinds: h smallint, q bigint, t text, b bytea");
+
+static PyObject *copy_rows(PyObject *self, PyObject *const *given, Py_ssize_t count) {
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "copy_rows(rows, names, kinds)");
+        return NULL;
+    }
+    return are_columns(given) ? lay_rows(given[0], given[1], given[2], NULL) : NULL;
+}
+
+PyDoc_STRVAR(copy_hidden_rows_doc, "copy_hidden_rows(rows, names, kinds, lengths, head, block, ciphered) -> a whole binary COPY in which a row "
+                                   "with a length has so much of what is ciphered as its body, no salt and no request digest");
+
+static PyObject *copy_hidden_rows(PyObject *self, PyObject *const *given, Py_ssize_t count) {
+    Cover cover;
+    if (count != 7) {
+        PyErr_SetString(PyExc_TypeError, "copy_hidden_rows(rows, names, kinds, lengths, head, block, ciphered)");
+        return NULL;
+    }
+    if (!are_columns(given) || read_cover(&cover, given + 3, given[1], PyList_GET_SIZE(given[0]))) return NULL;
+    return lay_rows(given[0], given[1], given[2], &cover);
 }
 
 static int nibble(unsigned char digit) {
@@ -417,9 +501,48 @@ other:
     return read;
 }
 
+PyDoc_STRVAR(accepted_frame_doc, "accepted_frame(command_id, lot, seq, at_us, digest, price, leading, maximum, closes_at_us, extended) -> "
+                                 "the frame that tells a bidder of his bid");
+
+static PyObject *accepted_frame(PyObject *self, PyObject *const *given, Py_ssize_t count) {
+    if (count != 10 || !PyUnicode_Check(given[1])) {
+        PyErr_SetString(PyExc_TypeError, "accepted_frame() takes ten values, of which the second is a lot");
+        return NULL;
+    }
+    PyObject *id = id_text(self, given[0]), *made = NULL;
+    if (id == NULL) return NULL;
+    Buffer b;
+    start(&b);
+    int done = 0;
+#define FIELD(key, write) \
+    if (!done) done = PUT(&b, key); \
+    if (!done) done = write;
+    FIELD("{\"t\":\"accepted\",\"id\":", put_text(&b, id))
+    FIELD(",\"lot\":", put_text(&b, given[1]))
+    FIELD(",\"seq\":", put_plain(&b, given[2]))
+    FIELD(",\"at_us\":", put_plain(&b, given[3]))
+    FIELD(",\"digest\":", put_hex(&b, given[4]))
+    FIELD(",\"price\":", put_field(&b, given[5], 'a'))
+    FIELD(",\"leading\":", put_plain(&b, given[6]))
+    FIELD(",\"maximum\":", put_field(&b, given[7], 'a'))
+    FIELD(",\"closes_at_us\":", put_plain(&b, given[8]))
+    FIELD(",\"extended\":", put_plain(&b, given[9]))
+#undef FIELD
+    if (!done) done = PUT(&b, "}");
+    if (!done) made = PyBytes_FromStringAndSize(b.bytes, b.size);
+    finish(&b);
+    Py_DECREF(id);
+    return done == 1 ? by_reference("accepted_frame", given, count) : made;
+}
+
 static PyMethodDef methods[] = {
+    {"accepted_frame", (PyCFunction)(void (*)(void))accepted_frame, METH_FASTCALL, accepted_frame_doc},
     {"flat_object", (PyCFunction)(void (*)(void))flat_object, METH_FASTCALL, flat_object_doc},
     {"content_bytes", (PyCFunction)(void (*)(void))content_bytes, METH_FASTCALL, content_bytes_doc},
+    {"seal", (PyCFunction)(void (*)(void))seal, METH_FASTCALL, seal_doc},
+    {"sha256_of", (PyCFunction)(void (*)(void))sha256_of, METH_FASTCALL, sha256_of_doc},
+    {"secrets", (PyCFunction)(void (*)(void))secrets, METH_FASTCALL, secrets_doc},
+    {"copy_hidden_rows", (PyCFunction)(void (*)(void))copy_hidden_rows, METH_FASTCALL, copy_hidden_rows_doc},
     {"copy_rows", (PyCFunction)(void (*)(void))copy_rows, METH_FASTCALL, copy_rows_doc},
     {"read_bid", read_bid, METH_O, read_bid_doc},
     {"read_id", read_id, METH_O, read_id_doc},
@@ -427,8 +550,10 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)find_sha256}, {0, NULL}};
+
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "compiled", "Bytes of the hot way, laid out in C; see reference.py.", 0, methods, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "compiled", "Bytes of the hot way, laid out in C; see reference.py.", 0, methods, slots, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit_compiled(void) { return PyModuleDef_Init(&definition); }

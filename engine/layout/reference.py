@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from engine.canonical import canonical_bytes_unchecked
@@ -18,6 +20,9 @@ and integers, `p` plain (text, integer, boolean, null).
 """
 COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END: Final = b"\xff\xff"
+NOTHING: Final = bytes(32)
+"""In the place of a salt or a request digest that is hidden, or that there is not."""
+R = TypeVar("R")
 
 
 class Header(Struct, frozen=True):
@@ -83,20 +88,97 @@ def flat_object(plan: Plan, otherwise: Callable[[Any], bytes], value: Any) -> by
     return otherwise(value)
 
 
+def seal(
+    make: Callable[..., R],
+    content_tag: bytes,
+    chain_tag: bytes,
+    shard: int,
+    seq: int,
+    epoch: int,
+    stream: str,
+    stream_seq: int,
+    kind: str,
+    version: int,
+    at_us: int,
+    arrived_at_us: int | None,
+    command_id: bytes | None,
+    request_digest: bytes | None,
+    actor: str,
+    body: bytes,
+    salt: bytes,
+    previous: bytes,
+    entry_id: str | None,
+) -> R:
+    """Return the row that `make` makes of these columns and of their digests: of the content, and of the chain so far with it."""
+    columns = (
+        shard, seq, epoch, stream, stream_seq, kind, version, at_us, arrived_at_us, command_id, request_digest, actor,
+    )  # fmt: skip
+    content = sha256(content_bytes(content_tag, salt, body, *columns)).digest()
+    return make(*columns, body, salt, content, sha256(chain_tag + previous + content).digest(), entry_id)
+
+
+def sha256_of(tag: bytes, content: bytes) -> bytes:
+    """Return the digest of a tag and what follows it."""
+    return sha256(tag + content).digest()
+
+
+def secrets(rows: Sequence[Any], prefix: str, public: frozenset[str], step: int) -> tuple[bytes, list[int]]:
+    """Return what is to be hidden of rows (a list), one after another, and its length for each: salt, request digest (zeros for
+    none) and body, with zeros up to a multiple of `step`. Rows of other streams than `prefix` and of `public` types have nothing.
+    """
+    parts = [_secret(row, step) if row.stream.startswith(prefix) and row.type not in public else b"" for row in rows]
+    return b"".join(parts), [len(part) for part in parts]
+
+
+def _secret(row: Any, step: int) -> bytes:
+    secret: bytes = row.salt + (row.request_digest or NOTHING) + row.body
+    return secret + bytes(-len(secret) % step)
+
+
 def copy_rows(rows: Sequence[Any], names: tuple[str, ...], kinds: str) -> bytes:
     """Return a whole binary COPY of these attributes of each row (a list). Kinds: h smallint, q bigint, t text, b bytea.
 
     Raises:
         struct.error, OverflowError: a number does not fit its column.
     """
+    return copy_hidden_rows(rows, names, kinds, [0] * len(rows), b"", 0, b"")
+
+
+def copy_hidden_rows(
+    rows: Sequence[Any],
+    names: tuple[str, ...],
+    kinds: str,
+    lengths: Sequence[int],
+    head: bytes,
+    block: int,
+    ciphered: bytes,
+) -> bytes:
+    """Return the COPY of rows of which some are hidden: one with a length has as its `body` the head, the number of its block of
+    16 bytes, counted from `block`, and so many of the bytes `ciphered`; its `salt` is zeros and its `request_digest` null.
+
+    Raises:
+        struct.error, OverflowError: a number does not fit its column.
+        ValueError: less is ciphered than the rows need.
+    """
     parts = [COPY_HEAD]
-    cells_of, width = attrgetter(*names), struct.pack("!h", len(names))
-    for row in rows:
+    cells_of, width, at = attrgetter(*names), struct.pack("!h", len(names)), 0
+    for row, length in zip(rows, lengths, strict=True):
+        cells = dict(zip(names, cells_of(row), strict=True))
+        if length:
+            if at + length > len(ciphered):
+                raise ValueError("less is ciphered than the rows need")
+            body = head + (block + at // 16).to_bytes(4, "big") + ciphered[at : at + length]
+            cells.update({name: cell for name, cell in _covered(body).items() if name in cells})
+            at += length
         parts.append(width)
-        for value, kind in zip(cells_of(row), kinds, strict=True):
+        for value, kind in zip(cells.values(), kinds, strict=True):
             parts.append(b"\xff\xff\xff\xff" if value is None else _cell(value, kind))
     parts.append(COPY_END)
     return b"".join(parts)
+
+
+def _covered(body: bytes) -> dict[str, bytes | None]:
+    return {"body": body, "salt": NOTHING, "request_digest": None}
 
 
 def _cell(value: Any, kind: str) -> bytes:
@@ -146,3 +228,47 @@ def id_text(command_id: bytes) -> str:
     """Write 16 bytes as a UUID."""
     digits = command_id.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+class AcceptedFrame(Struct, tag_field="t", tag="accepted", gc=False):
+    """What tells a bidder of his accepted bid; the fields in their order on the wire (docs/PROTOCOL.md)."""
+
+    id: str
+    lot: str
+    seq: int
+    at_us: int
+    digest: str
+    price: str | None
+    leading: bool
+    maximum: str | None
+    closes_at_us: int | None
+    extended: bool
+
+
+def accepted_frame(
+    command_id: bytes,
+    lot: str,
+    seq: int,
+    at_us: int,
+    digest: bytes,
+    price: int | None,
+    leading: bool,
+    maximum: int | None,
+    closes_at_us: int | None,
+    extended: bool,
+) -> bytes:
+    """Return the frame that tells a bidder of his bid; amounts in digits, the digest in hexadecimal."""
+    return msgspec.json.encode(
+        AcceptedFrame(
+            id_text(command_id),
+            lot,
+            seq,
+            at_us,
+            digest.hex(),
+            None if price is None else str(price),
+            leading,
+            None if maximum is None else str(maximum),
+            closes_at_us,
+            extended,
+        )
+    )

@@ -16,7 +16,7 @@ from engine.journal.digests import first_digest
 from engine.journal.folding import CorruptLog, fold
 from engine.journal.log import Stored, Taken
 from engine.journal.records import Record
-from engine.journal.sealing import SALT_LENGTH, seal
+from engine.journal.sealing import SALT_LENGTH, seal_columns
 from engine.rules.auction.commands import Command
 from engine.rules.auction.events import Event
 from engine.rules.auction.state import LotState
@@ -67,8 +67,8 @@ class Batch(Generic[C, E, S]):
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.answers: list[tuple[Envelope[C], Receipt]] = []
-        self.repeats: list[Envelope[C]] = []
-        """Commands whose id is known: they are answered from the log."""
+        self.repeats: list[tuple[Envelope[C], int]] = []
+        """Commands whose id is known, and where in its stream: they are answered from the log."""
         self.changes: list[Change[E, S]] = []
         """One for each record."""
         self.due: list[SubjectId] = []
@@ -79,7 +79,7 @@ class Batch(Generic[C, E, S]):
     @property
     def envelopes(self) -> list[Envelope[C]]:
         """Return the commands that wait for this batch."""
-        return [*(envelope for envelope, _ in self.answers), *self.repeats]
+        return [envelope for envelope, _ in (*self.answers, *self.repeats)]
 
     @property
     def is_empty(self) -> bool:
@@ -184,14 +184,21 @@ class Book(Generic[C, E, S]):
             batch.answers.append((envelope, refused(subject_id, command_id, Reject.LOT_UNREADABLE)))
             return True
         if command_id is not None and command_id in live.commands:
-            batch.repeats.append(envelope)
+            batch.repeats.append((envelope, live.commands[command_id]))
             return True
         at_us = envelope.at_us if envelope.at_us > self._floor_us else self._floor_us
-        if not self._mark_deadlines(subject_id, live, at_us, batch):
-            batch.answers.append((envelope, refused(subject_id, command_id, Reject.LOT_UNREADABLE)))
-            return True
-        at_us = self._not_before(live, at_us)
-        decision = self._rules.decide(live.state, subject_id, envelope.command, at_us)
+        state = live.state
+        if state is not None:
+            due_us = self._rules.next_deadline(state)
+            if due_us is not None and due_us <= at_us:
+                if not self._mark_deadlines(subject_id, live, at_us, batch):
+                    batch.answers.append((envelope, refused(subject_id, command_id, Reject.LOT_UNREADABLE)))
+                    return True
+                state = live.state
+                assert state is not None, "a mark leads to a state"
+            if at_us < state.last_at_us:
+                at_us = state.last_at_us
+        decision = self._rules.decide(state, subject_id, envelope.command, at_us)
         event = decision.event
         if event is None:
             assert isinstance(decision, Refusal)
@@ -246,8 +253,6 @@ class Book(Generic[C, E, S]):
 
     def _mark_deadlines(self, subject_id: SubjectId, live: Live[S], at_us: InstantUs, batch: Batch[C, E, S]) -> bool:
         """Mark what is due. False: the subject was given up, and nothing of what its deadline caused is in the batch."""
-        if live.state is None or not self._is_due(live.state, at_us):
-            return True
         restore = self._savepoint(subject_id, live, batch)
         try:
             self._pass_deadlines(subject_id, live, at_us, batch)
@@ -258,10 +263,6 @@ class Book(Generic[C, E, S]):
             self.stuck.append(subject_id)
             return False
         return True
-
-    def _is_due(self, state: S, at_us: InstantUs) -> bool:
-        due_us = self._rules.next_deadline(state)
-        return due_us is not None and due_us <= at_us
 
     def _pass_deadlines(self, subject_id: SubjectId, live: Live[S], at_us: InstantUs, batch: Batch[C, E, S]) -> None:
         latest_us, times = InstantUs(0), 0
@@ -300,7 +301,7 @@ class Book(Generic[C, E, S]):
 
     @staticmethod
     def _not_before(live: Live[S], at_us: InstantUs) -> InstantUs:
-        return at_us if live.state is None else InstantUs(max(at_us, live.state.last_at_us))
+        return at_us if live.state is None else max(at_us, live.state.last_at_us)
 
     def _record(
         self,
@@ -323,8 +324,8 @@ class Book(Generic[C, E, S]):
             request_digest, actor, entry_id = cause.request_digest, cause.actor, cause.entry_id
         kind, version, body = encode_event(event)
         salt = self._salts.pop() if self._salts else self._draw_salts()
-        record = seal(
-            live.shard, seq, epoch, live.stream, stream_seq, (kind, version), at_us, arrived_at_us, command_id,
+        record = seal_columns(
+            live.shard, seq, epoch, live.stream, stream_seq, kind, version, at_us, arrived_at_us, command_id,
             request_digest, actor, body, salt, live.chain, entry_id,
         )  # fmt: skip
         live.chain = record.digest

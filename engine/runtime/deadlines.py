@@ -38,7 +38,9 @@ class Deadlines:
 
     def take_due(self, now_us: InstantUs) -> list[SubjectId]:
         """Return those whose deadline has come, earliest first; each is forgotten until it is planned again."""
-        found = []
+        found: list[SubjectId] = []
+        if not self._heap or (self._timer is not None and self._heap[0][0] > now_us):
+            return found
         while self._heap and self._heap[0][0] <= now_us:
             due_us, subject_id = heapq.heappop(self._heap)
             if self._due.get(subject_id) == due_us:

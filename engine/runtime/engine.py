@@ -188,9 +188,9 @@ class Engine:
         """Return the time now on the engine's clock."""
         return self.clock.now_us()
 
-    def submit(self, envelope: LotEnvelope) -> None:
-        """Take a command about a lot; `envelope.reply` is called exactly once, after the commit."""
-        self._lots.submit(envelope)
+    def submit_all(self, envelopes: Sequence[LotEnvelope]) -> None:
+        """Take commands about lots in this order; `reply` of each is called exactly once, after the commit."""
+        self._lots.submit_all(envelopes)
 
     async def ask(
         self,

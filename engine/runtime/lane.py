@@ -84,9 +84,14 @@ class Lane(Generic[C, E, S]):
 
     def submit(self, envelope: Envelope[C]) -> None:
         """Take a command; `envelope.reply` is called exactly once, after the commit."""
+        self.submit_all((envelope,))
+
+    def submit_all(self, envelopes: Sequence[Envelope[C]]) -> None:
+        """Take commands that came in together, in this order; `reply` of each is called exactly once, after the commit."""
         if self._process.tap is not None:
-            self._process.tap(envelope)
-        self.writer.submit(envelope, self._process.look())
+            for envelope in envelopes:
+                self._process.tap(envelope)
+        self.writer.submit_all(envelopes, self._process.look())
 
     async def ask(
         self,

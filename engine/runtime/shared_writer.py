@@ -49,12 +49,15 @@ class SharedWriter(Writer[C, E, S]):
         """Epoch of every shard that is served now."""
         return {shard: self._book.shard_epoch(shard) for shard in self._open} if self._serving else {}
 
-    def submit(self, envelope: Envelope[C], now_us: InstantUs | None = None) -> None:
-        """Take a command for a shard that is served here; see `Writer.submit`."""
-        if self._rules.kind.shard_of(envelope.subject_id) in self._open:
-            super().submit(envelope, now_us)
-        else:
-            answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
+    def submit_all(self, envelopes: Sequence[Envelope[C]], now_us: InstantUs) -> None:
+        """Take commands for shards that are served here; see `Writer.submit_all`."""
+        shard_of, here = self._rules.kind.shard_of, []
+        for envelope in envelopes:
+            if shard_of(envelope.subject_id) in self._open:
+                here.append(envelope)
+            else:
+                answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
+        super().submit_all(here, now_us)
 
     async def adopt(self, shards: Sequence[int]) -> None:
         """Take shards and serve them beside the others, who are served meanwhile; returns when they are served.

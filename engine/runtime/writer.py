@@ -172,17 +172,24 @@ class Writer(Generic[C, E, S]):
         """Return the epoch under which the lot is written now."""
         return self._book.epoch(subject_id) if self._book.owns(subject_id) else 0
 
-    def submit(self, envelope: Envelope[C], now_us: InstantUs | None = None) -> None:
-        """Take a command: stamp its legal time and queue it, or answer `busy` at once. Never blocks.
+    def submit(self, envelope: Envelope[C]) -> None:
+        """Take one command; see `submit_all`."""
+        self.submit_all((envelope,), self._clock.now_us())
 
-        `now_us` is the time now, where the caller has just looked.
+    def submit_all(self, envelopes: Sequence[Envelope[C]], now_us: InstantUs) -> None:
+        """Take commands in this order: stamp the legal time of each and queue it, or answer `busy` at once. Never blocks.
+
+        `now_us` is the time now; no two commands have the same legal time.
         """
-        if now_us is None:
-            now_us = self._clock.now_us()
-        self._last_us = envelope.at_us = now_us if now_us > self._last_us else InstantUs(self._last_us + 1)
-        if self.serving and not self._stopping and self._inbox.put(envelope):
+        at_us = self._last_us
+        for envelope in envelopes:
+            envelope.at_us = at_us = now_us if now_us > at_us else InstantUs(at_us + 1)
+        self._last_us = at_us
+        turned_away = envelopes
+        if self.serving and not self._stopping:
+            turned_away = self._inbox.put(envelopes)
             self._wake.set()
-        else:
+        for envelope in turned_away:
             answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
 
     def report_stall(self, from_us: InstantUs, to_us: InstantUs) -> None:
@@ -308,11 +315,15 @@ class Writer(Generic[C, E, S]):
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._flight is not None and (len(self._ahead) >= self._limits.batch_max or self._flies_long()):
+            if self._flight is not None and (self._room() == 0 or self._flies_long()):
                 await asyncio.wait([self._flight])  # no more is decided on top of it: neither bids nor deadlines
-            self._before_deciding()
-            await self._decide_waiting()
-            self._after_deciding()
+            landed_now = self._flight is not None and self._flight.done()
+            if landed_now and 2 * len(self._ahead) >= len(self._inbox):
+                self._wake.set()  # PostgreSQL waits for nothing: what is decided goes out first
+            else:
+                self._before_deciding()
+                await self._decide_waiting()
+                self._after_deciding()
             if self._flight is not None:
                 if not self._flight.done():
                     continue  # its end wakes us
@@ -324,14 +335,17 @@ class Writer(Generic[C, E, S]):
                 async with self._reading():
                     await self._answer_repeats(landed)  # read over the connection that the next batch takes
             self._landed, self._flying, self._ahead = landed, ahead, Batch()
+            answered = len(landed) > 0
+            self._finish(landed)
             if ahead.records:
+                if answered:
+                    await asyncio.sleep(
+                        0
+                    )  # the answers leave first: those who get them bid again while PostgreSQL works
                 self._flight_since_us = self._clock.now_us()
                 self._flight = asyncio.get_running_loop().create_task(self._fly(ahead))
-                self._flight.add_done_callback(lambda flight: self._wake.set())
-                await asyncio.sleep(0)  # it is on its way before anybody is answered
             elif not ahead.is_empty:
                 self._wake.set()  # nothing to append: it has landed
-            self._finish(landed)
             self._forget_ended()
             if len(self._inbox):
                 self._wake.set()
@@ -344,8 +358,11 @@ class Writer(Generic[C, E, S]):
         return self._clock.now_us() - self._flight_since_us > PROMPT_US
 
     async def _fly(self, batch: Batch[C, E, S]) -> None:
-        await self._commit(batch)
-        self._look_for_wait(self._flight_since_us)
+        try:
+            await self._commit(batch)
+            self._look_for_wait(self._flight_since_us)
+        finally:
+            self._wake.set()  # this task is done before the writer's turn comes
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[None]:
@@ -373,7 +390,7 @@ class Writer(Generic[C, E, S]):
         """Decide what waits, as far as the batch ahead has room, and what is due."""
         ahead = self._ahead
         self._record_outages()
-        self._taken = self._inbox.take(self._limits.batch_max - len(ahead))
+        self._taken = self._inbox.take(self._room())
         for envelope in self._taken:
             if not self._book.decide(envelope, ahead):
                 async with self._reading():
@@ -398,6 +415,15 @@ class Writer(Generic[C, E, S]):
             log.error("lot_unreadable", extra={"stream": self._rules.kind.stream(subject_id), "why": "deadline_stuck"})
         self._book.stuck.clear()
 
+    def _room(self) -> int:
+        """Return how many commands may be decided now. While one batch is on its way, the next is half of all there is: so this
+        process and PostgreSQL go on having work at the same time, and never take turns.
+        """
+        ahead, room = len(self._ahead), self._limits.batch_max
+        if self._flight is not None:
+            room = min(room, (len(self._flying) + ahead + len(self._inbox) + 1) // 2)
+        return max(0, room - ahead)
+
     async def _commit(self, batch: Batch[C, E, S]) -> None:
         """Append. Before this returns nobody learns anything of the batch."""
         if batch.records:
@@ -409,7 +435,10 @@ class Writer(Generic[C, E, S]):
         """Answer, then tell, once: the batch is in the log."""
         answers, batch.answers = batch.answers, []
         for envelope, receipt in answers:
-            answer(envelope, receipt)
+            try:
+                envelope.reply(receipt)
+            except Exception as error:
+                _log_broken(envelope, error)
         if batch.changes:
             newest = {
                 change.subject_id: (change.state, record.digest)
@@ -499,9 +528,8 @@ class Writer(Generic[C, E, S]):
 
     async def _answer_repeats(self, batch: Batch[C, E, S]) -> None:
         while batch.repeats:
-            envelope = batch.repeats[0]
-            assert envelope.command_id is not None
-            record = await self._journal.find_command(self._rules.kind.stream(envelope.subject_id), envelope.command_id)
+            envelope, stream_seq = batch.repeats[0]
+            record = await self._journal.record_at(self._rules.kind.stream(envelope.subject_id), stream_seq)
             if record is None:
                 raise InDoubt("a command known in memory is not in the log")
             del batch.repeats[0]
@@ -512,9 +540,8 @@ class Writer(Generic[C, E, S]):
         while envelopes:
             envelope, record = envelopes[0], None
             if envelope.command_id is not None:
-                record = await self._journal.find_command(
-                    self._rules.kind.stream(envelope.subject_id), envelope.command_id
-                )
+                stream = self._rules.kind.stream(envelope.subject_id)
+                record = await self._journal.find_command(stream, envelope.command_id, envelope.actor)
             del envelopes[0]
             if record is None:
                 answer(envelope, refused(envelope.subject_id, envelope.command_id, Reject.IN_DOUBT))
@@ -571,5 +598,10 @@ def answer(envelope: Envelope[C], receipt: Receipt) -> None:
     """Give one command its answer."""
     try:
         envelope.reply(receipt)
-    except Exception:  # a broken listener must not stop the market; the command is on record
-        log.exception("reply_failed", extra={"subject": envelope.subject_id})
+    except Exception as error:
+        _log_broken(envelope, error)
+
+
+def _log_broken(envelope: Envelope[C], error: Exception) -> None:
+    """A broken listener must not stop the market; the command is on record."""
+    log.error("reply_failed", extra={"subject": envelope.subject_id}, exc_info=error)

@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.bus.local import Envelope
+from engine.bus.local import Envelope, LotEnvelope
 from engine.evidence.receipts import receipt_of
 from engine.journal.codec import decode_event
 from engine.layout import read_id
@@ -164,16 +164,29 @@ class LiveEdge:
 
     def take(self, session: RoomSession, payload: bytes) -> None:
         """Take a text frame from a socket."""
-        self.counts.frames += 1
-        wish = session.receive(payload, self._now_us())
-        if wish is not None:
-            if type(wish) is Envelope:
-                self.counts.bids += 1
-                self._engine.submit(wish)
-            else:
-                self._fulfil(session, wish)
-        if session.outbox:
-            session.flush()
+        self.take_all([(session, payload)])
+
+    def take_all(self, frames: Sequence[tuple[RoomSession, bytes]]) -> None:
+        """Take text frames that were read from sockets by now, in this order; the bids among them go to the engine together."""
+        now_us = self._now_us()
+        bids: list[LotEnvelope] = []
+        for session, payload in frames:
+            try:
+                wish = session.receive(payload, now_us)
+                if wish is not None:
+                    if type(wish) is Envelope:
+                        bids.append(wish)
+                    else:
+                        self._fulfil(session, wish)
+                if session.outbox:
+                    session.flush()
+            except Exception:  # a fault of ours costs one connection, not the frames of the others
+                log.exception("frame_failed")
+                session.wire.abort()
+        self.counts.frames += len(frames)
+        if bids:
+            self.counts.bids += len(bids)
+            self._engine.submit_all(bids)
 
     def take_wrong(self, session: RoomSession, problem: str) -> None:
         """Take a frame that is not a whole text frame."""
@@ -232,13 +245,12 @@ class LiveEdge:
         assert command_id is not None and visitor is not None
         try:
             async with self._reads:
-                record = await self._history.find_command(LotId(frame.lot), command_id)
+                record = await self._history.find_command(LotId(frame.lot), command_id, visitor.party_on(frame.lot))
         except Exception:
             log.exception("status_failed")
             session.status_failed(frame)
             return
-        mine = record is not None and record.actor == visitor.party_on(frame.lot)
-        session.status_answered(frame, receipt_of(record) if record is not None and mine else None)
+        session.status_answered(frame, None if record is None else receipt_of(record))
 
     async def _identify(self, session: RoomSession, credentials: Credentials) -> None:
         try:
@@ -319,7 +331,7 @@ class LiveEdge:
         elif session.slow_since_us:
             if now_us - session.slow_since_us > settings.slow_us:
                 session.end(s.SLOW, now_us, self._retry_ms(session))
-        elif session.visitor is not None and not self._visitors.stands(session.visitor):
+        elif session.visitor is not None and not self._visitors.stands(session.visitor, now_us):
             session.end(s.SESSION_ENDED, now_us)
         elif session.welcomed:
             if silent_us > settings.quiet_us:

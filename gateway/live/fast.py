@@ -56,13 +56,7 @@ class Intake:
     def take(self) -> None:
         """Take what was read, in order."""
         frames, self._frames = self._frames, []
-        take = self._edge.take
-        for session, payload in frames:
-            try:
-                take(session, payload)
-            except Exception:  # as picows would: a fault of ours costs one connection, not the frames of the others
-                log.exception("frame_failed")
-                session.wire.abort()
+        self._edge.take_all(frames)
 
 
 class FastSocket(WSListener):

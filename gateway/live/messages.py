@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from engine.canonical import INTEGER_MAX
 from engine.evidence.receipts import Outcome as Decision
 from engine.evidence.receipts import Receipt
-from engine.layout import id_text
+from engine.layout import accepted_frame, id_text
 from engine.rules.auction.events import BidAccepted
 from engine.rules.rejections import RETRY, Reject
 from engine.rules.visibility import You
@@ -181,21 +181,6 @@ class Resumed(Struct, tag_field="t", tag="resumed"):
     skipped: int
 
 
-class Accepted(Struct, tag_field="t", tag="accepted", gc=False):
-    """Receipt of an accepted command. `maximum` is the one sent with it, if any."""
-
-    id: str
-    lot: str
-    seq: int
-    at_us: int
-    digest: str
-    price: str | None
-    leading: bool
-    maximum: str | None
-    closes_at_us: int | None
-    extended: bool
-
-
 class Rejected(Struct, tag_field="t", tag="rejected"):
     """A refusal; `seq` None means that it is not on record."""
 
@@ -265,30 +250,19 @@ class Bye(Struct, tag_field="t", tag="bye", gc=False):
 
 def answer(receipt: Receipt) -> bytes:
     """Return the private answer to a command: `accepted` or `rejected`."""
-    command_id = id_text(receipt.command_id) if receipt.command_id is not None else ""
-    digest = None if receipt.digest is None else receipt.digest.hex()
     if receipt.decision is Decision.ACCEPTED:
-        assert receipt.seq is not None and receipt.at_us is not None and digest is not None
+        command_id, digest = receipt.command_id, receipt.digest
+        assert command_id is not None and receipt.seq is not None and receipt.at_us is not None and digest is not None
+        place = (command_id, receipt.subject_id, receipt.seq, receipt.at_us, digest)
         event = receipt.event
         if type(event) is not BidAccepted:
-            place = (receipt.seq, receipt.at_us, digest)
-            return encode(Accepted(command_id, receipt.subject_id, *place, None, False, None, None, False))
-        return encode(
-            Accepted(
-                command_id,
-                receipt.subject_id,
-                receipt.seq,
-                receipt.at_us,
-                digest,
-                str(event.price),
-                event.leader_code == event.code,
-                None if event.maximum is None else str(event.maximum),
-                event.closes_at_us,
-                event.extended,
-            )
-        )
+            return accepted_frame(*place, None, False, None, None, False)
+        leading = event.leader_code == event.code
+        return accepted_frame(*place, event.price, leading, event.maximum, event.closes_at_us, event.extended)
     code = receipt.code or Reject.IN_DOUBT
     retry = RETRY[code]
+    shown = "" if receipt.command_id is None else id_text(receipt.command_id)
+    hex_digest = None if receipt.digest is None else receipt.digest.hex()
     return encode(
-        Rejected(command_id, receipt.subject_id, code, retry, receipt.data, receipt.seq, receipt.at_us, digest)
+        Rejected(shown, receipt.subject_id, code, retry, receipt.data, receipt.seq, receipt.at_us, hex_digest)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from engine.bus.local import LotEnvelope, LotListener
@@ -42,8 +42,8 @@ class Engine(Protocol):
 class LiveEngine(Engine, Protocol):
     """What the edge asks of the engine."""
 
-    def submit(self, envelope: LotEnvelope) -> None:
-        """Take a command; `envelope.reply` is called exactly once."""
+    def submit_all(self, envelopes: Sequence[LotEnvelope]) -> None:
+        """Take commands in this order; `reply` of each is called exactly once."""
         ...
 
     def subscribe(self, listener: LotListener) -> None:
@@ -62,6 +62,6 @@ class History(Protocol):
         """Return the newest records of a lot, oldest of them first."""
         ...
 
-    async def find_command(self, lot_id: LotId, command_id: bytes) -> Record | None:
-        """Return the record of a command."""
+    async def find_command(self, lot_id: LotId, command_id: bytes, actor: str) -> Record | None:
+        """Return the record of a command that somebody gave."""
         ...

@@ -104,7 +104,7 @@ class RoomSession:
         number: int,
         wire: Wire,
         settings: LiveSettings,
-        stands: Callable[[Visitor], bool],
+        stands: Callable[[Visitor, int], bool],
         on_output: Callable[[RoomSession], None],
         now_us: int,
     ) -> None:
@@ -173,7 +173,10 @@ class RoomSession:
             return None
         bid = read_bid(payload)
         if bid is not None:
-            return self._place(*bid, now_us) if self._may_bid(bid[0], bid[1], now_us) else None
+            command_id, lot, amount, maximum, confirmed = bid
+            if self._may_bid(command_id, lot, now_us):
+                return self._place(command_id, lot, amount, maximum, confirmed, now_us)
+            return None
         try:
             frame = m.decode(payload)
         except m.FrameRefused as refusal:
@@ -275,7 +278,7 @@ class RoomSession:
         if visitor is None or self.budget is None or "bid" not in visitor.frames:
             self.refuse(Code.FORBIDDEN, now_us, id=id_text(command_id), lot=lot)
             return False
-        if not self._stands(visitor):
+        if not self._stands(visitor, now_us):
             self.end(SESSION_ENDED, now_us)
             return False
         return True
@@ -341,7 +344,7 @@ class RoomSession:
         if self.visitor is None or "status" not in self.visitor.frames:
             self.refuse(Code.FORBIDDEN, now_us, id=frame.id, lot=frame.lot)
             return None
-        if not self._stands(self.visitor):
+        if not self._stands(self.visitor, now_us):
             self.end(SESSION_ENDED, now_us)
             return None
         if self.waiting >= self._settings.waiting_max:

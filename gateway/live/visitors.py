@@ -30,7 +30,7 @@ class Visitor(Struct, frozen=True):
 
     def party_on(self, lot_id: str) -> PartyId:
         """Return the party that bids on a lot: an agent's principal, else his own."""
-        return self.caller.party_on(lot_id)
+        return self.caller.party_on(lot_id) if self.caller.acts_for else self.party_id
 
 
 class Visitors(Protocol):
@@ -40,7 +40,7 @@ class Visitors(Protocol):
         """Return who presents this session cookie or API token; None if it is unknown, expired or revoked."""
         ...
 
-    def stands(self, visitor: Visitor) -> bool:
+    def stands(self, visitor: Visitor, now_us: int) -> bool:
         """Tell, from memory, whether the proof still holds. Asked before every command."""
         ...
 
@@ -64,9 +64,9 @@ class KnownCallers:
             caller = await self._identities.by_session(credentials.cookie)
         return None if caller is None or caller.account is None else visitor_of(caller)
 
-    def stands(self, visitor: Visitor) -> bool:
+    def stands(self, visitor: Visitor, now_us: int) -> bool:
         """Tell, from memory, whether the proof still holds."""
-        return self._identities.is_current(visitor.caller)
+        return self._identities.is_current(visitor.caller, now_us)
 
 
 def visitor_of(caller: Caller) -> Visitor:

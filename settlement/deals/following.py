@@ -64,7 +64,7 @@ class DealFollowing:
 
     def notice(self, changes: Sequence[Any]) -> None:
         """Listener of the engine: something happened. Bids wake nobody; the cursor passes over them once in a while."""
-        if any(type(change.event) in DECISIVE for change in changes):
+        if not DECISIVE.isdisjoint({type(change.event) for change in changes}):
             self._wake.set()
 
     async def run(self, pause_s: float = 1.0) -> None:

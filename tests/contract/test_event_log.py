@@ -95,8 +95,10 @@ async def test_what_is_appended_is_read_again(make_log: MakeLog) -> None:
     assert stored is not None
     assert list(stored.records) == [first]
     assert stored.commands == {b"c" * 16: 1}
-    assert await log.find_command(lot_stream(LOT), b"c" * 16) == first
-    assert await log.find_command(lot_stream(LOT), b"d" * 16) is None
+    assert await log.find_command(lot_stream(LOT), b"c" * 16, first.actor) == first
+    assert await log.find_command(lot_stream(LOT), b"d" * 16, first.actor) is None
+    assert await log.find_command(lot_stream(LOT), b"c" * 16, "somebody else") is None
+    assert await log.record_at(lot_stream(LOT), 1) == first and await log.record_at(lot_stream(LOT), 2) is None
     assert await log.load("lot/unknown") is None
 
 
@@ -214,6 +216,6 @@ async def test_a_log_that_began_in_clear_goes_on_hidden_and_is_read_as_one(make_
     stored = await hiding.load(lot_stream(LOT))
     assert stored is not None and list(stored.records) == [first, second]
     assert second.command_id is not None
-    assert await hiding.find_command(lot_stream(LOT), second.command_id) == second
+    assert await hiding.find_command(lot_stream(LOT), second.command_id, second.actor) == second
     for log in (clear, hiding):
         await log.close()

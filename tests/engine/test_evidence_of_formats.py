@@ -35,7 +35,7 @@ def market_log() -> tuple[Log, list[tuple[str, int, bytes, bytes]]]:
     logging.disable(logging.CRITICAL)
 
     async def hold() -> Market:
-        plan = Plan(seed=5, bids=3_000, lots=0, sessions=20, kinds=KINDS, faults=Faults(), crash_every_s=30.0)
+        plan = Plan(seed=7, bids=3_000, lots=0, sessions=20, kinds=KINDS, faults=Faults(), crash_every_s=30.0)
         market = Market(plan)
         await market.run()
         return market

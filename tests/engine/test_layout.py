@@ -6,26 +6,32 @@ Where no compiler was, both sides are the Python one and the tests hold triviall
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine import layout
 from engine.canonical import canonical_bytes, canonical_bytes_unchecked
 from engine.journal import codec
-from engine.journal.digests import CONTENT_TAG
-from engine.journal.postgres import COLUMNS, KINDS
-from engine.journal.records import Record
+from engine.journal.digests import CHAIN_TAG, CONTENT_TAG, chain_digest, content_of
+from engine.journal.records import COLUMNS, KINDS, Record
 from engine.layout import reference
 from engine.rules.auction.commands import PlaceBid
 from engine.rules.auction.events import BidAccepted, BidKind, BidRejected
 from engine.values import AMOUNT_MAX, Amount, InstantUs, PartyId, is_lot_id, parse_digits
 from gateway.live import messages
 
+ROOT = Path(__file__).resolve().parents[2]
 text = st.one_of(st.text(max_size=12), st.from_regex(r"[a-z0-9 ./-]{0,40}", fullmatch=True))
 amounts = st.none() | st.integers(1, AMOUNT_MAX).map(Amount) | st.integers(1, 10**6).map(Amount)
 instants = st.none() | st.integers(0, 2**53 - 1).map(InstantUs)
@@ -89,6 +95,84 @@ def test_rows_of_a_copy_are_the_same(rows: list[tuple[tuple[Any, ...], bytes, by
     expected = reference.copy_rows(records, COLUMNS, KINDS)
     assert layout.copy_rows(records, COLUMNS, KINDS) == expected
     assert expected.startswith(b"PGCOPY\n") and expected.endswith(b"\xff\xff")
+
+
+sealings = st.tuples(
+    columns, st.binary(max_size=900), st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32), entries
+)
+
+
+@given(sealings)
+def test_a_sealed_record_is_the_same(sealing: tuple[tuple[Any, ...], bytes, bytes, bytes, str | None]) -> None:
+    told, body, salt, previous, entry = sealing
+    given_columns: tuple[Any, ...] = (*told, body, salt, previous, entry)
+    made = layout.seal(Record, CONTENT_TAG, CHAIN_TAG, *given_columns)
+    assert made == reference.seal(Record, CONTENT_TAG, CHAIN_TAG, *given_columns)
+    assert made.content == content_of(made) and made.digest == chain_digest(previous, made.content)
+    assert (made.body, made.salt, made.entry_id) == (body, salt, entry)
+
+
+@given(st.binary(max_size=40), st.binary(max_size=3_000))
+def test_a_digest_is_that_of_hashlib(tag: bytes, content: bytes) -> None:
+    assert layout.sha256_of(tag, content) == reference.sha256_of(tag, content) == sha256(tag + content).digest()
+
+
+def test_without_openssl_to_call_directly_hashlib_gives_the_same_record() -> None:
+    program = (
+        "from engine import layout\nfrom engine.layout import reference\n"
+        "columns = (1, 2, 3, 'lot/a', 4, 'lot.bid_accepted', 1, 5, None, b'c' * 16, None, 'p1')\n"
+        "rest = (b'{}', b's' * 32, b'p' * 32, None)\n"
+        "made = [twin.seal(lambda *told: told, b'content', b'chain', *columns, *rest) for twin in (layout, reference)]\n"
+        "assert made[0] == made[1], made\n"
+        "assert not layout.COMPILED or layout.compiled.DIRECT_SHA256 == 0\n"
+    )
+    environment = {**os.environ, "ORTOO_SHA256_BY_HASHLIB": "1"}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment, timeout=60)
+
+
+told_rows = st.lists(st.tuples(columns, st.binary(max_size=900), entries), max_size=8)
+streams = st.sampled_from(["lot/a", "lot/b.2", "listing/x", "lo", ""])
+types = st.sampled_from(["lot.bid_accepted", "lot.sold", "listing.submitted"])
+
+
+@given(told_rows, st.lists(st.tuples(streams, types), min_size=8, max_size=8), st.sampled_from([16, 64]))
+def test_hidden_rows_are_the_same(
+    told: list[tuple[tuple[Any, ...], bytes, str | None]], places: list[tuple[str, str]], step: int
+) -> None:
+    records = []
+    for (some, body, entry), (stream, kind) in zip(told, places, strict=False):
+        cells: tuple[Any, ...] = (*some, body, b"s" * 32, b"c" * 32, b"d" * 32, entry)
+        records.append(replace(Record(*cells), stream=stream, type=kind))
+    public = frozenset({"lot.sold"})
+    plain, lengths = reference.secrets(records, "lot/", public, step)
+    assert layout.secrets(records, "lot/", public, step) == (plain, lengths)
+    assert [length > 0 for length in lengths] == [r.stream[:4] == "lot/" and r.type != "lot.sold" for r in records]
+    ciphered = bytes(byte ^ 0x5A for byte in plain)
+    expected = reference.copy_hidden_rows(records, COLUMNS, KINDS, lengths, b"\x01nonce", 7, ciphered)
+    assert layout.copy_hidden_rows(records, COLUMNS, KINDS, lengths, b"\x01nonce", 7, ciphered) == expected
+    if not any(lengths):
+        assert expected == layout.copy_rows(records, COLUMNS, KINDS)
+
+
+@pytest.mark.parametrize("twin", [layout, reference])
+def test_rows_for_which_too_little_is_ciphered_are_an_error(twin: Any) -> None:
+    hidden = Record(1, 1, 1, "lot/a", 1, "t", 1, InstantUs(1), None, None, None, "a", b"", b"", b"", b"")
+    with pytest.raises(ValueError, match="less is ciphered"):
+        twin.copy_hidden_rows([hidden], COLUMNS, KINDS, [64], b"h", 0, bytes(63))
+
+
+frames = st.tuples(
+    st.binary(min_size=16, max_size=16), text, words, words, st.binary(min_size=32, max_size=32), amounts, st.booleans(), amounts,
+    instants, st.booleans(),
+)  # fmt: skip
+
+
+@given(frames)
+def test_the_frame_of_an_accepted_bid_is_the_same(told: tuple[Any, ...]) -> None:
+    made = layout.accepted_frame(*told)
+    assert made == reference.accepted_frame(*told)
+    frame = json.loads(made)
+    assert list(frame)[:4] == ["t", "id", "lot", "seq"] and frame["lot"] == told[1] and frame["digest"] == told[4].hex()
 
 
 @pytest.mark.parametrize("twin", [layout, reference])

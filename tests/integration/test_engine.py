@@ -338,7 +338,7 @@ async def test_the_entry_that_brought_a_command_is_evidence_outside_the_digests(
             receipts.append,
             entry_id=f"{number}-0",
         )
-        desk.engine.submit(envelope)
+        desk.engine.submit_all([envelope])
     while len(receipts) < 2:
         await asyncio.sleep(0.005)
     await desk.engine.stop()

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from engine.journal import migrations
 from engine.journal.log import EventLog
 from engine.journal.migrations import JOURNAL_MIGRATIONS, MigrationChanged, is_online, migrate
-from engine.journal.postgres import KINDS, PostgresLog
+from engine.journal.postgres import PostgresLog
+from engine.journal.records import KINDS
 from engine.layout import copy_rows
 from engine.values import InstantUs
 from tests.conftest import all_migrations

@@ -129,7 +129,7 @@ def submit(port: MarketPort, lot: str, bidder: str, amount: int, reply: Callable
         InstantUs(1),
         lambda receipt: (reply(receipt), None)[1],
     )
-    port.submit(envelope)
+    port.submit_all([envelope])
 
 
 async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:

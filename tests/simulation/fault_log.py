@@ -245,10 +245,15 @@ class FaultLog:
         commands = dict(self._database.commands.get(stream, {}))
         return Stored(stream, state, digest, self._database.streams[stream][seq:], commands)
 
-    async def find_command(self, stream: str, command_id: bytes) -> Record | None:
-        await self._reach()
+    async def find_command(self, stream: str, command_id: bytes, actor: str) -> Record | None:
         seq = self._database.commands.get(stream, {}).get(command_id)
-        return None if seq is None else self._database.streams[stream][seq - 1]
+        found = await self.record_at(stream, seq or 0)
+        return found if found is not None and found.actor == actor else None
+
+    async def record_at(self, stream: str, stream_seq: int) -> Record | None:
+        await self._reach()
+        records = self._database.streams.get(stream, [])
+        return records[stream_seq - 1] if 1 <= stream_seq <= len(records) else None
 
     async def save_snapshot(self, stream: str, stream_seq: int, state: bytes, digest: bytes) -> None:
         self._database.snapshots[stream] = (stream_seq, state, digest)

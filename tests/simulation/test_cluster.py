@@ -62,7 +62,7 @@ def test_promises_hold_while_engines_come_and_go(seed: int | None) -> None:
 
 
 def test_promises_hold_when_the_only_engine_stands_still() -> None:
-    outcome = simulate_cluster(alone_and_paused(3))
+    outcome = simulate_cluster(alone_and_paused(4))
     assert outcome.watcher.interrupted > 0
     assert outcome.watcher.accepted > 500
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import msgspec
 
-from engine.bus.local import Change, LotChange
+from engine.bus.local import Change, LotChange, shards_of
 from engine.calendar import Calendar
 from engine.catalogue.board.entries import (
     BoardEntry,
@@ -36,7 +36,6 @@ from engine.values import (
     ListingId,
     LotId,
     NoticeId,
-    shard_of,
     shard_of_listing,
     shard_of_notice,
 )
@@ -80,7 +79,7 @@ class Board:
 
     def lots_changed(self, changes: Sequence[LotChange]) -> None:
         """Listener of the engine: something happened to these lots."""
-        self.lots.notice({shard_of(LotId(change.subject_id)) for change in changes})
+        self.lots.notice(shards_of(changes))
 
     def listings_changed(self, changes: Sequence[Change[Any, Any]]) -> None:
         """Listener of the engine: something happened to these listings."""

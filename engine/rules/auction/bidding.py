@@ -7,7 +7,7 @@ from engine.rules.auction.commands import PlaceBid
 from engine.rules.auction.events import BidAccepted, BidKind, BidRejected
 from engine.rules.auction.increments import increment_at, is_multiple, jump_limit, minimum_bid
 from engine.rules.auction.proxy import ceiling_of, challenge, price_after_raise
-from engine.rules.auction.state import Accepted, Decision, LotState, Phase, Rejected
+from engine.rules.auction.state import LIMITED, OPEN, Accepted, Decision, LotState, Phase, Rejected
 from engine.rules.rejections import Reject
 from engine.values import AMOUNT_MAX, Amount, InstantUs
 
@@ -38,8 +38,8 @@ def decide_bid(state: LotState, bid: PlaceBid, at_us: InstantUs) -> Decision:
 
 def _refuse_by_phase(state: LotState, at_us: InstantUs) -> Refusal | None:
     phase = state.phase
-    if phase is Phase.OPEN or phase is Phase.LIMITED:
-        if state.free_ends_at_us is not None and phase is Phase.OPEN:
+    if phase is OPEN or phase is LIMITED:
+        if state.free_ends_at_us is not None and phase is OPEN:
             assert at_us < state.free_ends_at_us, "the end of the free period was not marked"
         if state.closes_at_us is not None and at_us >= state.closes_at_us:
             return Reject.LATE, {"late_by_us": at_us - state.closes_at_us}
@@ -56,18 +56,19 @@ def _refuse_by_phase(state: LotState, at_us: InstantUs) -> Refusal | None:
 
 
 def _refuse_by_form(state: LotState, bid: PlaceBid) -> Refusal | None:
-    needs_free_bid = state.phase is Phase.LIMITED and state.terms.closing.require_free_bid
-    if needs_free_bid and bid.bidder_id not in state.free_bidders:
+    if state.phase is LIMITED and state.terms.closing.require_free_bid and bid.bidder_id not in state.free_bidders:
         return Reject.FREE_BID_REQUIRED, {}
-    if bid.amount is None and bid.maximum is None:
+    amount, maximum = bid.amount, bid.maximum
+    if amount is None and maximum is None:
         return Reject.AMOUNT_MISSING, {}
-    for given in (bid.amount, bid.maximum):
-        if given is not None and not 1 <= given <= AMOUNT_MAX:
+    if amount is not None and not 1 <= amount <= AMOUNT_MAX:
+        return Reject.AMOUNT_OUT_OF_RANGE, {}
+    if maximum is not None:
+        if not 1 <= maximum <= AMOUNT_MAX:
             return Reject.AMOUNT_OUT_OF_RANGE, {}
-    if bid.maximum is not None:
         if not state.terms.proxy:
             return Reject.PROXY_NOT_ALLOWED, {}
-        if bid.amount is not None and bid.maximum < bid.amount:
+        if amount is not None and maximum < amount:
             return Reject.MAXIMUM_BELOW_AMOUNT, {}
     return None
 

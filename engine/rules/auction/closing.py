@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from engine.rules.auction.formats.deadlines import is_own_stage, next_stage_end
-from engine.rules.auction.state import LotState, Phase
+from engine.rules.auction.state import LIMITED, OPEN, LotState, Phase
 from engine.rules.auction.terms import Closing, ExtensionFrom
 from engine.values import DurationUs, InstantUs
 
@@ -30,9 +30,9 @@ def next_deadline(state: LotState) -> InstantUs | None:
     phase = state.phase
     if state.play is not None and is_own_stage(state):
         return next_stage_end(state)
-    if phase is Phase.OPEN and state.free_ends_at_us is not None:
+    if phase is OPEN and state.free_ends_at_us is not None:
         return state.free_ends_at_us
-    if phase is Phase.OPEN or phase is Phase.LIMITED:
+    if phase is OPEN or phase is LIMITED:
         return state.closes_at_us if state.closes_at_us is not None else state.hard_end_us
     match phase:
         case Phase.SCHEDULED:

@@ -77,7 +77,7 @@ class AdmitBidder(Struct, frozen=True, kw_only=True):
     code: str | None = None
 
 
-class PlaceBid(Struct, frozen=True, kw_only=True):
+class PlaceBid(Struct, frozen=True, kw_only=True, gc=False):
     """Offer `amount` openly, or leave a secret `maximum`, or both. At least one is given."""
 
     bidder_id: PartyId

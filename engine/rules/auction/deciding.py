@@ -44,14 +44,14 @@ def decide(state: LotState | None, lot_id: LotId, command: c.Command, at_us: Ins
     Returns:
         `Accepted(event)`, or `Rejected(code, data, event)` with the refusal to put on record, if any.
     """
-    if isinstance(command, (c.PublishLot, c.PublishSession)):
-        return _publish(state, lot_id, command, at_us)
     if state is None:
-        return Rejected(Reject.NO_SUCH_LOT)
+        return _begin(lot_id, command, at_us)
     assert at_us >= state.last_at_us, "a decision before the last event"
     match command:
         case c.PlaceBid():
             return decide_bid(state, command, at_us) if state.play is None else decide_open_bid(state, command, at_us)
+        case c.PublishLot() | c.PublishSession():
+            return Rejected(Reject.LOT_EXISTS)
         case c.ReachDeadline():
             return _reach_deadline(state, command, at_us)
         case c.AdmitBidder():
@@ -72,11 +72,13 @@ def decide(state: LotState | None, lot_id: LotId, command: c.Command, at_us: Ins
             return decide_format(state, command, at_us)
 
 
-def _publish(
-    state: LotState | None, lot_id: LotId, command: c.PublishLot | c.PublishSession, at_us: InstantUs
-) -> Decision:
-    if state is not None:
-        return Rejected(Reject.LOT_EXISTS)
+def _begin(lot_id: LotId, command: c.Command, at_us: InstantUs) -> Decision:
+    if isinstance(command, (c.PublishLot, c.PublishSession)):
+        return _publish(lot_id, command, at_us)
+    return Rejected(Reject.NO_SUCH_LOT)
+
+
+def _publish(lot_id: LotId, command: c.PublishLot | c.PublishSession, at_us: InstantUs) -> Decision:
     play = command.play if isinstance(command, c.PublishSession) else None
     problems = terms_problems(command.terms) if play is None else session_problems(command.terms, play)
     if not is_lot_id(lot_id):

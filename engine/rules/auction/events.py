@@ -83,7 +83,7 @@ class LimitedPeriodStarted(Struct, frozen=True, kw_only=True):
     closes_at_us: InstantUs
 
 
-class BidAccepted(Struct, frozen=True, kw_only=True):
+class BidAccepted(Struct, frozen=True, kw_only=True, gc=False):
     """A bid, or a change of the leader's own maximum, was accepted.
 
     `code` is who acted, `leader_code` who leads now at `price`. `automatic`: the leader's maximum answered, so the challenger
@@ -104,7 +104,7 @@ class BidAccepted(Struct, frozen=True, kw_only=True):
     extended: bool
 
 
-class BidRejected(Struct, frozen=True, kw_only=True):
+class BidRejected(Struct, frozen=True, kw_only=True, gc=False):
     """An admitted bidder's command was refused; on record because "late by 12 ms" settles a dispute. Shown to him alone."""
 
     bidder_id: PartyId

@@ -13,7 +13,7 @@ from engine.rules.auction.formats.events import FormatEvent
 from engine.rules.auction.formats.evolving import BIDDING, FORMAT_FOLLOWS, evolve_format
 from engine.rules.auction.formats.play import Play
 from engine.rules.auction.proxy import ceiling_of
-from engine.rules.auction.state import LotState, Phase
+from engine.rules.auction.state import LIMITED, OPEN, LotState, Phase
 from engine.values import Amount, InstantUs, LotId
 
 FAULT_REASON = "fault"
@@ -29,9 +29,8 @@ def evolve(state: LotState | None, lot_id: LotId, event: e.Event, at_us: Instant
     Raises:
         IllegalTransition: the event cannot follow `state`.
     """
-    takes_bids = state is not None and (state.phase is Phase.OPEN or state.phase is Phase.LIMITED)
-    if takes_bids and state is not None and isinstance(event, e.BidAccepted):
-        return _after_bid(state, event, state.seq + 1, InstantUs(max(at_us, state.last_at_us)))
+    if state is not None and isinstance(event, e.BidAccepted) and (state.phase is OPEN or state.phase is LIMITED):
+        return _after_bid(state, event, state.seq + 1, at_us if at_us > state.last_at_us else state.last_at_us)
     if isinstance(event, (e.LotPublished, e.SessionPublished)):
         if state is not None:
             raise IllegalTransition("published twice")
@@ -40,7 +39,7 @@ def evolve(state: LotState | None, lot_id: LotId, event: e.Event, at_us: Instant
         raise IllegalTransition("an event before publication")
     if not isinstance(event, e.BidRejected) and (state.phase.is_final or not _may_follow(state.phase, event)):
         raise IllegalTransition(f"{type(event).__name__} while {state.phase}")
-    return _next(state, event, InstantUs(max(at_us, state.last_at_us)))
+    return _next(state, event, max(at_us, state.last_at_us))
 
 
 def _published(lot_id: LotId, event: e.LotPublished | e.SessionPublished, at_us: InstantUs) -> LotState:
@@ -149,7 +148,7 @@ def _after_bid(state: LotState, event: e.BidAccepted, seq: int, at_us: InstantUs
     else:
         held = Amount(max(held or 0, ceiling))
     free_bidders = state.free_bidders
-    if state.terms.closing.require_free_bid and state.phase is Phase.OPEN and event.bidder_id not in free_bidders:
+    if state.terms.closing.require_free_bid and state.phase is OPEN and event.bidder_id not in free_bidders:
         free_bidders = free_bidders | {event.bidder_id}
     reserve = state.terms.reserve
     return replace(

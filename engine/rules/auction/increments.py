@@ -15,8 +15,8 @@ PPM = 1_000_000
 def increment_at(increment: Increment, price: Amount) -> Amount:
     """Return the increment that applies when `price` stands; at least one minor unit."""
     match increment:
-        case FixedIncrement(step=step):
-            return step
+        case FixedIncrement():
+            return increment.step
         case PercentIncrement(rate_ppm=rate_ppm):
             return Amount(max(1, ceil_div(price * rate_ppm, PPM)))
         case LadderIncrement(steps=steps):

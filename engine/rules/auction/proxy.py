@@ -7,14 +7,18 @@ its amount whose whole amount shows.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from engine.rules.auction.increments import increment_at, minimum_bid
 from engine.rules.auction.state import LotState
 from engine.values import Amount
 
+NOTHING: Final = Amount(0)
 
-class Standing(Struct, frozen=True):
+
+class Standing(Struct, frozen=True, gc=False):
     """The outcome of a challenge: the new price, and whether the old leader's maximum answered it."""
 
     price: Amount
@@ -23,7 +27,9 @@ class Standing(Struct, frozen=True):
 
 def ceiling_of(amount: Amount | None, maximum: Amount | None) -> Amount:
     """Return the most that a bid authorises: its maximum, or its open amount."""
-    return Amount(max(amount or 0, maximum or 0))
+    if maximum is None or (amount is not None and amount > maximum):
+        return amount or NOTHING
+    return maximum
 
 
 def challenge(state: LotState, amount: Amount | None, maximum: Amount | None) -> Standing:
@@ -34,12 +40,16 @@ def challenge(state: LotState, amount: Amount | None, maximum: Amount | None) ->
     ceiling = ceiling_of(amount, maximum)
     held = state.leader_maximum
     if held is None:
-        return Standing(_lifted(state, ceiling, Amount(max(amount or 0, minimum_bid(state)))), automatic=False)
+        return Standing(_lifted(state, ceiling, max(amount or NOTHING, minimum_bid(state))), automatic=False)
     increment = state.terms.increment
     if ceiling <= held:
         answer = held if ceiling == held else min(held, ceiling + increment_at(increment, ceiling))
         return Standing(Amount(answer), automatic=True)
-    price = Amount(max(amount or 0, min(ceiling, held + increment_at(increment, held))))
+    price = Amount(held + increment_at(increment, held))
+    if ceiling < price:
+        price = ceiling
+    if amount is not None and amount > price:
+        price = amount
     return Standing(_lifted(state, ceiling, price), automatic=False)
 
 

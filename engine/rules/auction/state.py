@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -53,11 +54,15 @@ class Phase(StrEnum):
         return self is Phase.PAUSED or self is Phase.INTERRUPTED
 
 
+OPEN: Final = Phase.OPEN
+LIMITED: Final = Phase.LIMITED
+"""The two phases that every bid is asked about, by names of their own: a member looked up in its enum costs as much as a call."""
+
 _BIDDING = frozenset({Phase.OPEN, Phase.LIMITED, Phase.SEALING, Phase.BEST_BID, Phase.PRIORITY})
 _FINAL = frozenset({Phase.SOLD, Phase.PASSED, Phase.VOIDED, Phase.WITHDRAWN})
 
 
-class LotState(Struct, frozen=True, kw_only=True):
+class LotState(Struct, frozen=True, kw_only=True, gc=False):
     """One session. Deadlines are those in force now, after extensions, shifts and pauses."""
 
     lot_id: LotId
@@ -109,7 +114,7 @@ class LotState(Struct, frozen=True, kw_only=True):
     """What another format than open ascending bids remembers besides."""
 
 
-class Accepted(Struct, frozen=True):
+class Accepted(Struct, frozen=True, gc=False):
     """The command holds: this event is to be recorded."""
 
     event: Event

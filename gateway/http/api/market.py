@@ -96,8 +96,8 @@ async def command(call: Call) -> CommandView:
         command_id = UUID(call.path["id"]).bytes
     except ValueError:
         raise Refused(Code.MALFORMED, fields="id") from None
-    record = await call.services.reader.find_command(call.lot_id, command_id)
-    if record is None or record.actor != call.caller.party_on(call.lot_id):
+    record = await call.services.reader.find_command(call.lot_id, command_id, call.caller.party_on(call.lot_id))
+    if record is None:
         raise Refused(Code.NOT_FOUND)
     return command_view(receipt_of(record), call.path["id"])
 

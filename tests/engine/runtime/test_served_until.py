@@ -29,7 +29,7 @@ class Desk:
         self.database = Database()
         self.faults = Faults()
         self.clock = VirtualClock()
-        log = FaultLog(self.database, random.Random(1), self.faults)
+        log = FaultLog(self.database, random.Random(3), self.faults)
         self.writer = Writer(log, self.clock, "a", range(64), LOT_RULES)
         self.running = asyncio.get_running_loop().create_task(self.writer.run())
 

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from engine.bus.local import Change, Envelope, LotEnvelope, LotListener
 from engine.evidence.receipts import Receipt, receipt_of, refused
 from engine.journal.log import Taken
-from engine.journal.records import Record, lot_stream
+from engine.journal.records import Record
 from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, PublishLot, Subject
 from engine.rules.auction.state import LotState
@@ -57,14 +57,15 @@ class TableEngine:
         self._listeners: list[LotListener] = []
         self._waiting: list[LotEnvelope] = []
 
-    def submit(self, envelope: LotEnvelope) -> None:
-        if self.busy:
-            envelope.reply(refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
-            return
-        envelope.at_us = InstantUs(self.now_us())
-        self._waiting.append(envelope)
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_later(self.commit_s, self.commit)
+    def submit_all(self, envelopes: Sequence[LotEnvelope]) -> None:
+        for envelope in envelopes:
+            if self.busy:
+                envelope.reply(refused(envelope.subject_id, envelope.command_id, Reject.BUSY))
+                continue
+            envelope.at_us = InstantUs(self.now_us())
+            self._waiting.append(envelope)
+            if len(self._waiting) == 1:
+                asyncio.get_running_loop().call_later(self.commit_s, self.commit)
 
     def commit(self) -> None:
         envelopes, self._waiting = self._waiting, []
@@ -73,7 +74,7 @@ class TableEngine:
             if envelope.subject_id not in self._book:
                 self._book.add_new(envelope.subject_id)
             self._book.decide(envelope, batch)
-        answers = [*batch.answers, *((envelope, self._repeat(envelope)) for envelope in batch.repeats)]
+        answers = [*batch.answers, *((envelope, self._repeat(envelope)) for envelope, _ in batch.repeats)]
         self._settle(batch, answers)
 
     def decide(self, lot_id: LotId, *commands: Command) -> None:
@@ -147,12 +148,11 @@ class TableEngine:
         await asyncio.sleep(0)
         return self.records.get(lot_id, [])[-limit:]
 
-    async def find_command(self, lot_id: LotId, command_id: bytes) -> Record | None:
+    async def find_command(self, lot_id: LotId, command_id: bytes, actor: str) -> Record | None:
         await asyncio.sleep(0)
         if self.unreadable:
             raise OSError("the database is away")
-        stream = lot_stream(lot_id)
-        found = [r for r in self.records.get(lot_id, []) if r.stream == stream and r.command_id == command_id]
+        found = [r for r in self.records.get(lot_id, []) if r.command_id == command_id and r.actor == actor]
         return found[0] if found else None
 
 
@@ -185,7 +185,7 @@ class TableVisitors:
             return visitor_of(Caller(account=account, token=f"token-of-{name}", scopes=frozenset({Scope.READ})))
         return visitor_of(Caller(account=account, session=f"session-of-{name}"))
 
-    def stands(self, visitor: Visitor) -> bool:
+    def stands(self, visitor: Visitor, now_us: int) -> bool:
         return visitor.caller.session not in self.revoked
 
 
