@@ -40,7 +40,7 @@ def in_order(seed: int) -> ClusterPlan:
 
 def alone_and_paused(seed: int) -> ClusterPlan:
     """One engine that stands still now and then, and nobody who would take over."""
-    return ClusterPlan(seed=seed, bids=3_000, engines=1, changes="pause", change_every_s=4.0)
+    return ClusterPlan(seed=seed, bids=3_000, engines=1, changes="pause", change_every_s=2.0)
 
 
 def nobody_notices(plan: ClusterPlan) -> ClusterWatcher:
