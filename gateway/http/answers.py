@@ -18,7 +18,7 @@ from gateway.http.asking import CALLER, ERROR_CODE, REQUEST_ID
 PROBLEM: Final = "application/problem+json"
 Renderer = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 RENDER_ERROR: Final[web.AppKey[Renderer]] = web.AppKey("render_error")
-"""Makes the page that explains an error (gateway.pages)."""
+"""Makes the page that explains an error (gateway.pages.site)."""
 Data = Mapping[str, str | int]
 log = logging.getLogger(__name__)
 _ENCODER: Final = msgspec.json.Encoder()

@@ -13,7 +13,7 @@ from gateway.http.api.calls import web_handler
 from gateway.http.api.endpoints import ENDPOINTS
 from gateway.http.openapi import document
 from gateway.live import fallback
-from gateway.pages import add_pages, render_error
+from gateway.pages.site import add_pages, render_error
 from gateway.permissions import DoorsUnsound, find_door
 from gateway.registrar.doors import pull, take_answer
 from gateway.services import SERVICES, Services

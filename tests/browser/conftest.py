@@ -63,6 +63,7 @@ class LiveMarket:
                 "drain_seconds": 0,
                 "log_level": "warning",
                 "fault_detector": False,
+                "probe_minutes": 0,
                 **changes,
             }
         )

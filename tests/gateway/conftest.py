@@ -44,6 +44,7 @@ def market_config(dsn: str, directory: Path, **changes: Any) -> Config:
             "drain_seconds": 0.0,
             "pricing_process": False,
             "fault_detector": False,  # a busy test machine is no fault; tests of the detector switch it on
+            "probe_minutes": 0,  # no prober beside it: a process for each test, half a second of a core, that finds no database
             **changes,
         }
     )
