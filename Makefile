@@ -6,6 +6,8 @@ PY := .venv/bin/python
 
 # Databases of tests live in memory where there is enough of it: nothing in them outlives the run.
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
+# Whole files to each worker, in the order of tests/conftest.py: the longest first.
+SPREAD := --dist loadfile --no-loadscope-reorder
 TESTS_IN = $(if $(MEMORY),TMPDIR=$${TMPDIR:-$(MEMORY)})
 
 .PHONY: bench-cluster bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate oracles simulate-money kill-rounds faults clean
@@ -33,7 +35,7 @@ test-js:
 
 test-python:
 	@tools/setup.sh dev
-	@echo "== Python" && $(TESTS_IN) $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 --dist loadfile -m "not browser"
+	@echo "== Python" && $(TESTS_IN) $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 $(SPREAD) -m "not browser"
 
 test-browser:
 	@tools/setup.sh dev && tools/setup.sh browser

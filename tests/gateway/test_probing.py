@@ -21,6 +21,7 @@ from engine.runtime.writer import FencedOut
 from engine.values import DurationUs, InstantUs, NoticeId
 from gateway.board import availability
 from gateway.config import Config
+from gateway.probing import recording
 from gateway.probing.command import one_round, pause_s
 from gateway.probing.looking import Looker, Seen, Target
 from gateway.probing.recording import Recorder, recorder
@@ -29,6 +30,12 @@ from tests.gateway.conftest import Town
 from tests.gateway.noticed import publish
 
 HOUR_US = 3_600_000_000
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the journal could not take yet is sent again at once: a prober that begins is refused until it has its shard."""
+    monkeypatch.setattr(recording, "AGAIN_S", 0.02)
 
 
 @asynccontextmanager

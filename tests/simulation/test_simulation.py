@@ -179,12 +179,17 @@ PLANTED = [
     hard_end_without_a_window,
     published_after_its_free_period,
 ]
+SEEN_BY: dict[Callable[[pytest.MonkeyPatch], None], int] = {
+    slow_commit_counted_as_served: 1,
+    published_after_its_free_period: 2,
+}
+"""Seeds that are tried first because they saw the bug the last time; the others follow all the same."""
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught(plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
-    for seed in range(12):
+    for seed in sorted(range(12), key=lambda seed: seed != SEEN_BY.get(plant, 0)):
         faults = Faults(lost_before=0.002, lost_after=0.002, slow=0.03, unreachable=0.01)
         try:
             simulate(Plan(seed=seed, bids=8_000, crash_every_s=3.0, faults=faults))
