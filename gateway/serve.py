@@ -49,8 +49,8 @@ from engine.journal.secrecy import LogKeyUnusable, Vault, read_log_key
 from engine.layout import COMPILED
 from engine.runtime.engine import Engine, EngineSettings
 from engine.runtime.handover import HandOver
+from engine.runtime.limits import WriterLimits
 from engine.runtime.recounting import recount_for_ever
-from engine.runtime.writer import WriterLimits
 from engine.typesetting.typesetter import Typesetter
 from engine.values import PartyId
 from gateway.accounts.accounts import Accounts

@@ -23,9 +23,10 @@ from engine.rules.auction.commands import Command
 from engine.rules.auction.state import LotState
 from engine.runtime.clock import SteadyClock
 from engine.runtime.lane import Lane, Process
+from engine.runtime.limits import WriterLimits
 from engine.runtime.ownership import LeaseSettings, Ownership
 from engine.runtime.rulebook import LOT_RULES, listing_rules, notice_rules
-from engine.runtime.writer import FencedOut, Writer, WriterLimits
+from engine.runtime.writer import FencedOut, Writer
 from engine.values import LISTING_SHARDS, NOTICE_SHARDS, SHARDS, InstantUs, LotId
 
 BEAT_S: Final = 0.2

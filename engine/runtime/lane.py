@@ -16,9 +16,10 @@ from engine.journal.postgres import PostgresLog
 from engine.journal.records import Record
 from engine.journal.secrecy import CLEAR, Secrecy, Vault
 from engine.runtime.clock import SteadyClock
+from engine.runtime.limits import WriterLimits
 from engine.runtime.rulebook import C, E, Rulebook, S
 from engine.runtime.shared_writer import SharedWriter
-from engine.runtime.writer import Writer, WriterLimits
+from engine.runtime.writer import Writer
 from engine.values import InstantUs, SubjectId
 
 SNAPSHOTS_PER_BEAT: Final = 20

@@ -18,8 +18,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Generic
 
-from msgspec import Struct
-
 from engine.bus.local import Change, Envelope, Inbox, Shards
 from engine.evidence.receipts import Receipt, receipt_on_record, refused
 from engine.journal.folding import CorruptLog
@@ -29,6 +27,7 @@ from engine.rules.rejections import Reject
 from engine.runtime.book import Batch, Book
 from engine.runtime.clock import Clock
 from engine.runtime.deadlines import Deadlines
+from engine.runtime.limits import WriterLimits
 from engine.runtime.rulebook import C, E, Rulebook, S
 from engine.values import InstantUs, SubjectId
 
@@ -40,21 +39,6 @@ PROMPT_US: Final = 200_000
 OUTAGE_ROUNDS_MAX: Final = 20
 
 log = logging.getLogger(__name__)
-
-
-class WriterLimits(Struct, frozen=True, kw_only=True):
-    """Bounds of the writer; each has a written answer when it is reached."""
-
-    inbox_max: int = 20_000
-    """Commands waiting; one more is answered `busy`."""
-    batch_max: int = 1_000
-    """Commands decided for one append; the rest wait for the next."""
-    snapshot_every: int = 1_000
-    """Events of a lot between two snapshots."""
-    keep_ended_us: int = 600_000_000
-    """How long an ended lot stays in memory after its last event."""
-    slow_commit_us: int = 2_000_000
-    """A commit that took longer was time in which nobody learned anything: it is recorded as an outage."""
 
 
 class FencedOut(Exception):

@@ -82,14 +82,11 @@ class Identities:
         """Call `listener` for everything taken back, wherever it was done, within half a second."""
         self._listeners.append(listener)
 
-    def is_current(self, caller: Caller, now_us: int | None = None) -> bool:
-        """Tell whether a caller proved earlier still stands: not expired, nothing taken back. Memory only.
-
-        `now_us` is the time now, where the asker has just looked.
-        """
+    def is_current(self, caller: Caller) -> bool:
+        """Tell whether a caller proved earlier still stands: not expired, nothing taken back. Memory only."""
         if caller.account is None:
             return True
-        if caller.expires_at_us <= (self._now_us() if now_us is None else now_us):
+        if caller.expires_at_us <= self._now_us():
             return False
         if caller.version == self._version:
             return True  # nothing at all was taken back since

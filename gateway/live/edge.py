@@ -331,7 +331,7 @@ class LiveEdge:
         elif session.slow_since_us:
             if now_us - session.slow_since_us > settings.slow_us:
                 session.end(s.SLOW, now_us, self._retry_ms(session))
-        elif session.visitor is not None and not self._visitors.stands(session.visitor, now_us):
+        elif session.visitor is not None and not self._visitors.stands(session.visitor):
             session.end(s.SESSION_ENDED, now_us)
         elif session.welcomed:
             if silent_us > settings.quiet_us:

@@ -104,7 +104,7 @@ class RoomSession:
         number: int,
         wire: Wire,
         settings: LiveSettings,
-        stands: Callable[[Visitor, int], bool],
+        stands: Callable[[Visitor], bool],
         on_output: Callable[[RoomSession], None],
         now_us: int,
     ) -> None:
@@ -278,7 +278,7 @@ class RoomSession:
         if visitor is None or self.budget is None or "bid" not in visitor.frames:
             self.refuse(Code.FORBIDDEN, now_us, id=id_text(command_id), lot=lot)
             return False
-        if not self._stands(visitor, now_us):
+        if not self._stands(visitor):
             self.end(SESSION_ENDED, now_us)
             return False
         return True
@@ -344,7 +344,7 @@ class RoomSession:
         if self.visitor is None or "status" not in self.visitor.frames:
             self.refuse(Code.FORBIDDEN, now_us, id=frame.id, lot=frame.lot)
             return None
-        if not self._stands(self.visitor, now_us):
+        if not self._stands(self.visitor):
             self.end(SESSION_ENDED, now_us)
             return None
         if self.waiting >= self._settings.waiting_max:

@@ -40,7 +40,7 @@ class Visitors(Protocol):
         """Return who presents this session cookie or API token; None if it is unknown, expired or revoked."""
         ...
 
-    def stands(self, visitor: Visitor, now_us: int) -> bool:
+    def stands(self, visitor: Visitor) -> bool:
         """Tell, from memory, whether the proof still holds. Asked before every command."""
         ...
 
@@ -64,9 +64,9 @@ class KnownCallers:
             caller = await self._identities.by_session(credentials.cookie)
         return None if caller is None or caller.account is None else visitor_of(caller)
 
-    def stands(self, visitor: Visitor, now_us: int) -> bool:
+    def stands(self, visitor: Visitor) -> bool:
         """Tell, from memory, whether the proof still holds."""
-        return self._identities.is_current(visitor.caller, now_us)
+        return self._identities.is_current(visitor.caller)
 
 
 def visitor_of(caller: Caller) -> Visitor:

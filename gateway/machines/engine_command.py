@@ -24,8 +24,8 @@ from engine.journal.postgres import PostgresLog, claim_key
 from engine.journal.records import Record
 from engine.journal.secrecy import LogKeyUnusable, read_log_key
 from engine.runtime.engine import Engine, EngineSettings
+from engine.runtime.limits import WriterLimits
 from engine.runtime.ownership import LeaseSettings
-from engine.runtime.writer import WriterLimits
 from gateway.config import ConfigurationInvalid, EngineConfig, read_model, unknown_variables
 from gateway.http.answers import json_answer
 from gateway.http.logs import set_up_logs

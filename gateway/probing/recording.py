@@ -27,8 +27,9 @@ from engine.rules.availability.probing import SIGHTINGS_MAX, RecordRound, Sighti
 from engine.rules.rejections import Reject
 from engine.runtime.clock import SteadyClock
 from engine.runtime.lane import Lane, Process
+from engine.runtime.limits import WriterLimits
 from engine.runtime.rulebook import PROBE_RULES
-from engine.runtime.writer import FencedOut, WriterLimits
+from engine.runtime.writer import FencedOut
 from engine.values import PROBE_SHARDS, NoticeId
 from gateway.accounts.model import UNREACHABLE
 from gateway.probing.looking import Seen, Target

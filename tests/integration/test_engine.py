@@ -24,8 +24,8 @@ from engine.rules.auction.state import Phase
 from engine.rules.auction.terms import Closing, FixedIncrement, Terms
 from engine.rules.rejections import Reject
 from engine.runtime.engine import Engine, EngineSettings
+from engine.runtime.limits import WriterLimits
 from engine.runtime.rulebook import LOT_RULES
-from engine.runtime.writer import WriterLimits
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId, shard_of
 
 SECOND = 1_000_000

@@ -28,7 +28,7 @@ from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, Publis
 from engine.rules.auction.terms import Closing, FixedIncrement, Terms
 from engine.runtime.clock import SteadyClock
 from engine.runtime.engine import Engine, EngineSettings
-from engine.runtime.writer import WriterLimits
+from engine.runtime.limits import WriterLimits
 from engine.values import Amount, InstantUs, LotId, PartyId
 from tests.machines.redis_servers import RedisServers
 

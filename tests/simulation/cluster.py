@@ -20,10 +20,10 @@ from engine.rules.auction.closing import next_deadline
 from engine.rules.auction.commands import Command
 from engine.rules.auction.events import Event, LotInterrupted, OutageCompensated
 from engine.rules.auction.state import LotState
+from engine.runtime.limits import WriterLimits
 from engine.runtime.ownership import LeaseSettings, Ownership
 from engine.runtime.rulebook import LOT_RULES
 from engine.runtime.shared_writer import SharedWriter
-from engine.runtime.writer import WriterLimits
 from engine.values import LotId, shard_of
 from tests.simulation import market
 from tests.simulation.fault_leases import FaultLeases

@@ -15,8 +15,9 @@ from engine.rules.auction.commands import AdmitBidder, Command, PlaceBid, Publis
 from engine.rules.auction.state import Phase
 from engine.rules.auction.terms import Closing, ExtensionFrom, FixedIncrement, Reserve, Terms
 from engine.rules.rejections import Reject
+from engine.runtime.limits import WriterLimits
 from engine.runtime.rulebook import LOT_RULES
-from engine.runtime.writer import FencedOut, Writer, WriterLimits
+from engine.runtime.writer import FencedOut, Writer
 from engine.values import Amount, DurationUs, InstantUs, LotId, PartyId
 from tests.simulation.fault_log import Database, FaultLog, Faults
 from tests.simulation.formats import KINDS

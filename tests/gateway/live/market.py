@@ -185,7 +185,7 @@ class TableVisitors:
             return visitor_of(Caller(account=account, token=f"token-of-{name}", scopes=frozenset({Scope.READ})))
         return visitor_of(Caller(account=account, session=f"session-of-{name}"))
 
-    def stands(self, visitor: Visitor, now_us: int) -> bool:
+    def stands(self, visitor: Visitor) -> bool:
         return visitor.caller.session not in self.revoked
 
 

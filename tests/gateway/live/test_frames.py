@@ -37,7 +37,7 @@ def seat(settings: LiveSettings = QUICK) -> RoomSession:
         language="zh",
         created_at_us=0,
     )
-    session = RoomSession(1, TableWire(), settings, lambda visitor, now_us: True, lambda session: None, 0)
+    session = RoomSession(1, TableWire(), settings, lambda visitor: True, lambda session: None, 0)
     session.welcome(visitor_of(Caller(account=account)), Budget(settings.bids), 0)
     session.outbox.clear()
     return session
