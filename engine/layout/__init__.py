@@ -9,30 +9,40 @@ from __future__ import annotations
 
 import os
 
-from engine.layout import reference
-
 try:
     if os.environ.get("ORTOO_PURE_PYTHON"):
         raise ImportError("not wanted")
-    from engine.layout import compiled
-except ImportError:
-    COMPILED = False
-    accepted_frame, read_bid, read_id, id_text = (
-        reference.accepted_frame, reference.read_bid, reference.read_id, reference.id_text,
-    )  # fmt: skip
-    content_bytes, flat_object, seal, sha256_of = (
-        reference.content_bytes, reference.flat_object, reference.seal, reference.sha256_of,
-    )  # fmt: skip
-    copy_rows, copy_hidden_rows, secrets = reference.copy_rows, reference.copy_hidden_rows, reference.secrets
-else:
+    from engine.layout.compiled import (  # one compiled from an older source lacks a name, and the reference is taken
+        accepted_frame,
+        content_bytes,
+        copy_hidden_rows,
+        copy_rows,
+        flat_object,
+        id_text,
+        read_bid,
+        read_id,
+        seal,
+        secrets,
+        sha256_of,
+    )
+
     COMPILED = True
-    accepted_frame, read_bid, read_id, id_text = (
-        compiled.accepted_frame, compiled.read_bid, compiled.read_id, compiled.id_text,
-    )  # fmt: skip
-    content_bytes, flat_object, seal, sha256_of = (
-        compiled.content_bytes, compiled.flat_object, compiled.seal, compiled.sha256_of,
-    )  # fmt: skip
-    copy_rows, copy_hidden_rows, secrets = compiled.copy_rows, compiled.copy_hidden_rows, compiled.secrets
+except ImportError:
+    from engine.layout.reference import (
+        accepted_frame,
+        content_bytes,
+        copy_hidden_rows,
+        copy_rows,
+        flat_object,
+        id_text,
+        read_bid,
+        read_id,
+        seal,
+        secrets,
+        sha256_of,
+    )
+
+    COMPILED = False
 
 __all__ = [
     "COMPILED", "accepted_frame", "content_bytes", "copy_hidden_rows", "copy_rows", "flat_object", "id_text", "read_bid", "read_id",
