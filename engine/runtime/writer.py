@@ -292,8 +292,8 @@ class Writer(Generic[C, E, S]):
 
     async def _serve(self) -> None:
         """Decide, append, answer. Deciding runs ahead of appending by one batch: what comes while one append is under way is
-        decided on top of it, goes out the moment it has landed, and only then is the landed one answered. So PostgreSQL
-        and this process work at the same time, and an answer still means committed.
+        decided on top of it; when that has landed it is answered, and what was decided meanwhile goes out. So PostgreSQL and
+        this process work at the same time, and an answer still means committed.
         """
         self._served = True
         while True:
@@ -303,7 +303,7 @@ class Writer(Generic[C, E, S]):
                 await asyncio.wait([self._flight])  # no more is decided on top of it: neither bids nor deadlines
             landed_now = self._flight is not None and self._flight.done()
             if landed_now and 2 * len(self._ahead) >= len(self._inbox):
-                self._wake.set()  # PostgreSQL waits for nothing: what is decided goes out first
+                self._wake.set()  # PostgreSQL waits for work: what is decided goes out, what waits is decided after
             else:
                 self._before_deciding()
                 await self._decide_waiting()
@@ -322,10 +322,8 @@ class Writer(Generic[C, E, S]):
             answered = len(landed) > 0
             self._finish(landed)
             if ahead.records:
-                if answered:
-                    await asyncio.sleep(
-                        0
-                    )  # the answers leave first: those who get them bid again while PostgreSQL works
+                if answered:  # the answers leave first: those who get them bid again while PostgreSQL works
+                    await asyncio.sleep(0)
                 self._flight_since_us = self._clock.now_us()
                 self._flight = asyncio.get_running_loop().create_task(self._fly(ahead))
             elif not ahead.is_empty:
