@@ -38,6 +38,10 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
+ACCEPTED: Final = Outcome.ACCEPTED
+"""By a name of its own, for every bid: a member looked up in its enum costs as much as a call."""
+
+
 class Receipt(Struct, frozen=True, gc=False):
     """The answer to one command. `seq` None: it is not in the log (never was, or not yet known: then send the same id again)."""
 
@@ -77,11 +81,12 @@ def recorded(
     subject_id: SubjectId, record: Record, event: Event | ListingEvent | NoticeEvent | RoundRecorded
 ) -> Receipt:
     """Return the receipt for a record whose event is at hand."""
-    place = (subject_id, record.command_id, record.stream_seq, record.at_us, record.digest)
-    if type(event) in _REFUSALS:
-        assert isinstance(event, (BidRejected, ListingRefusal))
-        return Receipt(Outcome.REJECTED, *place, code=Reject(event.reject), data=event.data, event=event)
-    return Receipt(Outcome.ACCEPTED, *place, event=event)
+    command_id, seq, at_us, digest = record.command_id, record.stream_seq, record.at_us, record.digest
+    if type(event) not in _REFUSALS:
+        return Receipt(ACCEPTED, subject_id, command_id, seq, at_us, digest, event=event)
+    assert isinstance(event, (BidRejected, ListingRefusal))
+    code = Reject(event.reject)
+    return Receipt(Outcome.REJECTED, subject_id, command_id, seq, at_us, digest, code, event.data, event)
 
 
 def receipt_document(record: Record, previous: bytes, key: Ed25519PrivateKey, origin: str) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from engine.canonical import canonical_bytes_unchecked
-from engine.layout import flat_object, sha256_of
-from engine.layout.reference import Plan
+from engine.layout import flat_digest, flat_object, sha256_of
+from engine.layout.reference import Plan, Wire
 from engine.rules.auction.events import WIRE_NAMES
 from engine.rules.availability.probing import PROBE_WIRE_NAMES
 from engine.rules.listing.events import LISTING_WIRE_NAMES
@@ -40,11 +40,7 @@ _BY_NAME: Final = {name: cls for cls, name in _NAMES.items()}
 
 def encode_event(event: msgspec.Struct) -> tuple[str, int, bytes]:
     """Return (wire name, version, canonical body)."""
-    named = _NAMED.get(type(event))
-    if named is None:
-        cls = type(event)
-        named = _NAMED[cls] = (*_NAMES[cls], _encoder(cls))
-    name, version, encode = named
+    name, version, _, encode = WIRES[type(event)]
     return name, version, encode(event)
 
 
@@ -74,12 +70,10 @@ def decode_state(cls: type[S], body: bytes) -> S:
 
 def request_digest(command: msgspec.Struct) -> bytes:
     """Return the digest of what a client asked for: the same id with another digest is another wish, and refused."""
-    tagged = _TAGGED.get(type(command))
-    if tagged is None:
-        cls = type(command)
-        tagged = _TAGGED[cls] = (cls.__name__.encode() + b"\n", _encoder(cls))
-    tag, encode = tagged
-    return sha256_of(tag, encode(command))
+    digest = _DIGESTS.get(type(command))
+    if digest is None:
+        digest = _DIGESTS[type(command)] = _digester(type(command))
+    return digest(command)
 
 
 def command_bytes(command: msgspec.Struct) -> bytes:
@@ -103,6 +97,12 @@ def _encoder(cls: type[msgspec.Struct]) -> Callable[[Any], bytes]:
 
     plan = _plan(cls)
     return by_mirror if plan is None else partial(flat_object, plan, by_mirror)
+
+
+def _digester(cls: type[msgspec.Struct]) -> Callable[[Any], bytes]:
+    tag, plan = cls.__name__.encode() + b"\n", _plan(cls)
+    encode = _encoder(cls)
+    return (lambda value: sha256_of(tag, encode(value))) if plan is None else partial(flat_digest, tag, plan, encode)
 
 
 def _mirror(cls: type[msgspec.Struct]) -> Convert:
@@ -170,8 +170,17 @@ def _flat_kind(hint: Any) -> str | None:
     return "p" if is_plain else None
 
 
-_NAMED: dict[type[msgspec.Struct], tuple[str, int, Callable[[Any], bytes]]] = {}
-_TAGGED: dict[type[msgspec.Struct], tuple[bytes, Callable[[Any], bytes]]] = {}
+class _Wires(dict[type[msgspec.Struct], Wire]):
+    """How each class of events goes on the wire, found out when the first one comes."""
+
+    def __missing__(self, cls: type[msgspec.Struct]) -> Wire:
+        name, version = _NAMES[cls]
+        found = self[cls] = (name, version, _plan(cls), _encoder(cls))
+        return found
+
+
+WIRES: Final = _Wires()
+_DIGESTS: dict[type[msgspec.Struct], Callable[[Any], bytes]] = {}
 _ENCODERS: dict[type[msgspec.Struct], Callable[[Any], bytes]] = {}
 _CODECS: dict[Any, tuple[Convert, Convert]] = {}
 

@@ -8,12 +8,16 @@ from typing import Final
 from engine.journal.digests import CHAIN_TAG, CONTENT_TAG
 from engine.journal.records import Record
 from engine.layout import seal as seal_row
+from engine.layout import seal_event as seal_event_row
 from engine.values import InstantUs
 
 SALT_LENGTH: Final = 32
 
 seal_columns: Final = partial(seal_row, Record, CONTENT_TAG, CHAIN_TAG)
 """`seal` as the book calls it, with everything by position: the twelve columns of a header, body, salt, previous digest, entry."""
+
+seal_event: Final = partial(seal_event_row, Record, CONTENT_TAG, CHAIN_TAG)
+"""`seal_event` as the book calls it: (wire, event, live, cause, epoch, seq, stream_seq, at_us, salt)."""
 
 
 def seal(

@@ -17,11 +17,13 @@ try:
         content_bytes,
         copy_hidden_rows,
         copy_rows,
+        flat_digest,
         flat_object,
         id_text,
         read_bid,
         read_id,
         seal,
+        seal_event,
         secrets,
         sha256_of,
     )
@@ -33,11 +35,13 @@ except ImportError:
         content_bytes,
         copy_hidden_rows,
         copy_rows,
+        flat_digest,
         flat_object,
         id_text,
         read_bid,
         read_id,
         seal,
+        seal_event,
         secrets,
         sha256_of,
     )
@@ -45,6 +49,6 @@ except ImportError:
     COMPILED = False
 
 __all__ = [
-    "COMPILED", "accepted_frame", "content_bytes", "copy_hidden_rows", "copy_rows", "flat_object", "id_text", "read_bid", "read_id",
-    "seal", "secrets", "sha256_of",
+    "COMPILED", "accepted_frame", "content_bytes", "copy_hidden_rows", "copy_rows", "flat_digest", "flat_object", "id_text",
+    "read_bid", "read_id", "seal", "seal_event", "secrets", "sha256_of",
 ]  # fmt: skip

@@ -64,6 +64,27 @@ static PyObject *attribute(PyObject *object, Py_ssize_t slot, PyObject *name) {
     return value != NULL ? Py_NewRef(value) : PyObject_GetAttr(object, name);
 }
 
+/* Where a class keeps several attributes, looked up once for each class. Of one place in the program, which sees nearly always one class. */
+typedef struct {
+    PyTypeObject *type; /* kept alive */
+    Py_ssize_t slots[20];
+} Places;
+
+static const Py_ssize_t *places_of(Places *known, PyObject *object, PyObject *const *names, Py_ssize_t count) {
+    if (known->type != Py_TYPE(object)) {
+        Py_XSETREF(known->type, (PyTypeObject *)Py_NewRef(Py_TYPE(object)));
+        for (Py_ssize_t i = 0; i < count; i++) known->slots[i] = slot_of(known->type, names[i]);
+    }
+    return known->slots;
+}
+
+/* Make the names of attributes once; -1 with an exception set. */
+static int intern_all(PyObject **names, const char *const *texts, int count) {
+    for (int i = 0; i < count; i++)
+        if (names[i] == NULL && (names[i] = PyUnicode_InternFromString(texts[i])) == NULL) return -1;
+    return 0;
+}
+
 static void big_endian(char *at, uint64_t value, int size) {
     for (int i = size - 1; i >= 0; i--, value >>= 8) at[i] = (char)(value & 255);
 }
@@ -166,4 +187,22 @@ static int put_field(Buffer *b, PyObject *value, long kind) {
     default:
         return put_plain(b, value);
     }
+}
+
+/* Have the reference do what has no simple layout. */
+static PyObject *by_reference(const char *name, PyObject *const *given, Py_ssize_t count) {
+    PyObject *reference = PyImport_ImportModule("engine.layout.reference"), *made = NULL;
+    PyObject *function = reference == NULL ? NULL : PyObject_GetAttrString(reference, name);
+    if (function != NULL) made = PyObject_Vectorcall(function, given, (size_t)count, NULL);
+    Py_XDECREF(function);
+    Py_XDECREF(reference);
+    return made;
+}
+
+/* Borrow attributes from an object that keeps each in a slot of its own; 1 if it does not. */
+static int borrow(Places *known, PyObject *object, PyObject *const *names, PyObject **values, int count) {
+    const Py_ssize_t *slots = places_of(known, object, names, count);
+    for (int i = 0; i < count; i++)
+        if (!slots[i] || (values[i] = *(PyObject **)((char *)object + slots[i])) == NULL) return 1;
+    return 0;
 }

@@ -1,25 +1,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from engine.layout.reference import Plan
+from engine.layout.reference import Plan, Wire
+from engine.values import Amount
 
 R = TypeVar("R")
 
 DIRECT_SHA256: int
 """1 if SHA-256 is called in OpenSSL itself, 0 if by way of hashlib."""
 
-def accepted_frame(
-    command_id: bytes,
-    lot: str,
-    seq: int,
-    at_us: int,
-    digest: bytes,
-    price: int | None,
-    leading: bool,
-    maximum: int | None,
-    closes_at_us: int | None,
-    extended: bool,
-) -> bytes: ...
+def accepted_frame(receipt: Any, bid: Any) -> bytes: ...
 def content_bytes(tag: bytes, salt: bytes, body: bytes, *columns: Any) -> bytes: ...
 def copy_hidden_rows(
     rows: Sequence[Any],
@@ -32,8 +22,9 @@ def copy_hidden_rows(
 ) -> bytes: ...
 def copy_rows(rows: Sequence[Any], names: tuple[str, ...], kinds: str) -> bytes: ...
 def flat_object(plan: Plan, otherwise: Callable[[Any], bytes], value: Any) -> bytes: ...
+def flat_digest(tag: bytes, plan: Plan, otherwise: Callable[[Any], bytes], value: Any) -> bytes: ...
 def id_text(command_id: bytes) -> str: ...
-def read_bid(payload: bytes) -> tuple[bytes, str, int | None, int | None, bool] | None: ...
+def read_bid(payload: bytes) -> tuple[bytes, str, Amount | None, Amount | None, bool] | None: ...
 def read_id(text: str) -> bytes | None: ...
 def seal(
     make: Callable[..., R],
@@ -55,6 +46,20 @@ def seal(
     salt: bytes,
     previous: bytes,
     entry_id: str | None,
+) -> R: ...
+def seal_event(
+    make: Callable[..., R],
+    content_tag: bytes,
+    chain_tag: bytes,
+    wire: Wire,
+    event: Any,
+    live: Any,
+    cause: Any,
+    epoch: int,
+    seq: int,
+    stream_seq: int,
+    at_us: int,
+    salt: bytes,
 ) -> R: ...
 def sha256_of(tag: bytes, content: bytes) -> bytes: ...
 def secrets(rows: Sequence[Any], prefix: str, public: frozenset[str], step: int) -> tuple[bytes, list[int]]: ...

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from engine.canonical import canonical_bytes_unchecked
+from engine.values import Amount
 
 Plan = tuple[tuple[int, str, bytes], ...]
 """A struct as a canonical object: (kind, attribute, `b'"key":'`) in order of keys. Kinds: `a` an amount, `e` an object of texts
@@ -20,6 +21,8 @@ and integers, `p` plain (text, integer, boolean, null).
 """
 COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END: Final = b"\xff\xff"
+Wire = tuple[str, int, Plan | None, Callable[[Any], bytes]]
+"""How a class of events goes on the wire: name, version, its plan if it has one, and what makes the body of any of them."""
 NOTHING: Final = bytes(32)
 """In the place of a salt or a request digest that is hidden, or that there is not."""
 R = TypeVar("R")
@@ -117,6 +120,44 @@ def seal(
     return make(*columns, body, salt, content, sha256(chain_tag + previous + content).digest(), entry_id)
 
 
+ENGINE: Final = "engine"
+"""Who acts when nobody sent a command."""
+
+
+def seal_event(
+    make: Callable[..., R],
+    content_tag: bytes,
+    chain_tag: bytes,
+    wire: Wire,
+    event: Any,
+    live: Any,
+    cause: Any,
+    epoch: int,
+    seq: int,
+    stream_seq: int,
+    at_us: int,
+    salt: bytes,
+) -> R:
+    """Return the row of an event, sealed onto the chain of a stream in memory (`live`: shard, stream, chain); `cause` is the
+    envelope of the command that led to it, None for what the engine does by itself.
+    """
+    kind, version, _plan, encode = wire
+    arrived_at_us = command_id = request_digest = entry_id = None
+    actor = ENGINE
+    if cause is not None:
+        arrived_at_us, command_id, request_digest = cause.arrived_at_us, cause.command_id, cause.request_digest
+        actor, entry_id = cause.actor, cause.entry_id
+    return seal(
+        make, content_tag, chain_tag, live.shard, seq, epoch, live.stream, stream_seq, kind, version, at_us, arrived_at_us,
+        command_id, request_digest, actor, encode(event), salt, live.chain, entry_id,
+    )  # fmt: skip
+
+
+def flat_digest(tag: bytes, plan: Plan, otherwise: Callable[[Any], bytes], value: Any) -> bytes:
+    """Return the digest of a tag and of the canonical bytes of a struct whose fields are flat."""
+    return sha256(tag + flat_object(plan, otherwise, value)).digest()
+
+
 def sha256_of(tag: bytes, content: bytes) -> bytes:
     """Return the digest of a tag and what follows it."""
     return sha256(tag + content).digest()
@@ -195,7 +236,7 @@ _BID: Final = re.compile(
 )
 
 
-def read_bid(payload: bytes) -> tuple[bytes, str, int | None, int | None, bool] | None:
+def read_bid(payload: bytes) -> tuple[bytes, str, Amount | None, Amount | None, bool] | None:
     """Read a bid frame as browsers and programs write it: (command id, lot, amount, maximum, confirmed).
 
     None for a frame in any other form, which may be a valid bid all the same: the strict decoder of the protocol judges it.
@@ -207,8 +248,8 @@ def read_bid(payload: bytes) -> tuple[bytes, str, int | None, int | None, bool] 
     return (
         bytes.fromhex(command_id.decode().replace("-", "")),
         lot.decode(),
-        None if amount is None else int(amount),
-        None if maximum is None else int(maximum),
+        None if amount is None else Amount(int(amount)),
+        None if maximum is None else Amount(int(maximum)),
         confirmed is not None,
     )
 
@@ -245,30 +286,18 @@ class AcceptedFrame(Struct, tag_field="t", tag="accepted", gc=False):
     extended: bool
 
 
-def accepted_frame(
-    command_id: bytes,
-    lot: str,
-    seq: int,
-    at_us: int,
-    digest: bytes,
-    price: int | None,
-    leading: bool,
-    maximum: int | None,
-    closes_at_us: int | None,
-    extended: bool,
-) -> bytes:
-    """Return the frame that tells a bidder of his bid; amounts in digits, the digest in hexadecimal."""
-    return msgspec.json.encode(
-        AcceptedFrame(
-            id_text(command_id),
-            lot,
-            seq,
-            at_us,
-            digest.hex(),
-            None if price is None else str(price),
-            leading,
-            None if maximum is None else str(maximum),
-            closes_at_us,
-            extended,
-        )
-    )
+def accepted_frame(receipt: Any, bid: Any) -> bytes:
+    """Return the frame that tells of an accepted command: a receipt, and the event of a bid or None for anything else.
+
+    Amounts in digits, the digest in hexadecimal.
+    """
+    of_bid: tuple[Any, ...] = (None, False, None, None, False)
+    if bid is not None:
+        leading = bid.leader_code == bid.code
+        of_bid = (_digits(bid.price), leading, _digits(bid.maximum), bid.closes_at_us, bid.extended)
+    place = (id_text(receipt.command_id), receipt.subject_id, receipt.seq, receipt.at_us, receipt.digest.hex())
+    return msgspec.json.encode(AcceptedFrame(*place, *of_bid))
+
+
+def _digits(amount: int | None) -> str | None:
+    return None if amount is None else str(amount)

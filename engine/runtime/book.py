@@ -11,12 +11,12 @@ from typing import Generic
 
 from engine.bus.local import Change, Envelope
 from engine.evidence.receipts import Receipt, recorded, refused
-from engine.journal.codec import encode_event
+from engine.journal.codec import WIRES
 from engine.journal.digests import first_digest
 from engine.journal.folding import CorruptLog, fold
 from engine.journal.log import Stored, Taken
 from engine.journal.records import Record
-from engine.journal.sealing import SALT_LENGTH, seal_columns
+from engine.journal.sealing import SALT_LENGTH, seal_event
 from engine.rules.auction.commands import Command
 from engine.rules.auction.events import Event
 from engine.rules.auction.state import LotState
@@ -316,22 +316,12 @@ class Book(Generic[C, E, S]):
         head[1] += 1
         epoch, seq = head
         stream_seq = 1 if before is None else before.seq + 1
-        if cause is None:
-            arrived_at_us = command_id = request_digest = entry_id = None
-            actor = "engine"
-        else:
-            arrived_at_us, command_id = cause.arrived_at_us, cause.command_id
-            request_digest, actor, entry_id = cause.request_digest, cause.actor, cause.entry_id
-        kind, version, body = encode_event(event)
         salt = self._salts.pop() if self._salts else self._draw_salts()
-        record = seal_columns(
-            live.shard, seq, epoch, live.stream, stream_seq, kind, version, at_us, arrived_at_us, command_id,
-            request_digest, actor, body, salt, live.chain, entry_id,
-        )  # fmt: skip
+        record = seal_event(WIRES[type(event)], event, live, cause, epoch, seq, stream_seq, at_us, salt)
         live.chain = record.digest
         live.state = state = self._rules.evolve(before, subject_id, event, at_us)
-        if command_id is not None:
-            live.commands[command_id] = stream_seq
+        if cause is not None and cause.command_id is not None:
+            live.commands[cause.command_id] = stream_seq
         batch.records.append(record)
         batch.changes.append(Change(subject_id, epoch, stream_seq, at_us, event, state))
         if before is not None and live.grouped:

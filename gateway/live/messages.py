@@ -13,8 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from engine.canonical import INTEGER_MAX
-from engine.evidence.receipts import Outcome as Decision
-from engine.evidence.receipts import Receipt
+from engine.evidence.receipts import ACCEPTED, Receipt
 from engine.layout import accepted_frame, id_text
 from engine.rules.auction.events import BidAccepted
 from engine.rules.rejections import RETRY, Reject
@@ -250,15 +249,9 @@ class Bye(Struct, tag_field="t", tag="bye", gc=False):
 
 def answer(receipt: Receipt) -> bytes:
     """Return the private answer to a command: `accepted` or `rejected`."""
-    if receipt.decision is Decision.ACCEPTED:
-        command_id, digest = receipt.command_id, receipt.digest
-        assert command_id is not None and receipt.seq is not None and receipt.at_us is not None and digest is not None
-        place = (command_id, receipt.subject_id, receipt.seq, receipt.at_us, digest)
+    if receipt.decision is ACCEPTED:
         event = receipt.event
-        if type(event) is not BidAccepted:
-            return accepted_frame(*place, None, False, None, None, False)
-        leading = event.leader_code == event.code
-        return accepted_frame(*place, event.price, leading, event.maximum, event.closes_at_us, event.extended)
+        return accepted_frame(receipt, event if type(event) is BidAccepted else None)
     code = receipt.code or Reject.IN_DOUBT
     retry = RETRY[code]
     shown = "" if receipt.command_id is None else id_text(receipt.command_id)

@@ -21,13 +21,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine import layout
+from engine.bus.local import Envelope
 from engine.canonical import canonical_bytes, canonical_bytes_unchecked
+from engine.evidence.receipts import ACCEPTED, Receipt
 from engine.journal import codec
+from engine.journal.codec import WIRES
 from engine.journal.digests import CHAIN_TAG, CONTENT_TAG, chain_digest, content_of
 from engine.journal.records import COLUMNS, KINDS, Record
 from engine.layout import reference
-from engine.rules.auction.commands import PlaceBid
-from engine.rules.auction.events import BidAccepted, BidKind, BidRejected
+from engine.rules.auction.commands import PauseKind, PlaceBid
+from engine.rules.auction.events import BidAccepted, BidKind, BidRejected, LotPaused
+from engine.runtime.book import Live
 from engine.values import AMOUNT_MAX, Amount, InstantUs, PartyId, is_lot_id, parse_digits
 from gateway.live import messages
 
@@ -161,18 +165,99 @@ def test_rows_for_which_too_little_is_ciphered_are_an_error(twin: Any) -> None:
         twin.copy_hidden_rows([hidden], COLUMNS, KINDS, [64], b"h", 0, bytes(63))
 
 
-frames = st.tuples(
-    st.binary(min_size=16, max_size=16), text, words, words, st.binary(min_size=32, max_size=32), amounts, st.booleans(), amounts,
-    instants, st.booleans(),
+receipts = st.builds(
+    Receipt, decision=st.just(ACCEPTED), subject_id=text, command_id=st.binary(min_size=16, max_size=16), seq=words,
+    at_us=words.map(InstantUs), digest=st.binary(min_size=32, max_size=32),
 )  # fmt: skip
 
 
-@given(frames)
-def test_the_frame_of_an_accepted_bid_is_the_same(told: tuple[Any, ...]) -> None:
-    made = layout.accepted_frame(*told)
-    assert made == reference.accepted_frame(*told)
+@given(receipts, st.none() | accepted)
+def test_the_frame_of_an_accepted_command_is_the_same(receipt: Receipt, bid: BidAccepted | None) -> None:
+    made = layout.accepted_frame(receipt, bid)
+    assert made == reference.accepted_frame(receipt, bid)
     frame = json.loads(made)
-    assert list(frame)[:4] == ["t", "id", "lot", "seq"] and frame["lot"] == told[1] and frame["digest"] == told[4].hex()
+    assert receipt.digest is not None and frame["digest"] == receipt.digest.hex()
+    assert list(frame)[:4] == ["t", "id", "lot", "seq"] and frame["lot"] == receipt.subject_id
+    assert frame["leading"] is (bid is not None and bid.code == bid.leader_code)
+    assert (frame["price"], frame["extended"]) == ((None, False) if bid is None else (str(bid.price), bid.extended))
+
+
+class Loose(dict[str, Any]):
+    """An object that keeps its attributes elsewhere than in slots."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+def test_objects_without_slots_are_taken_by_the_reference() -> None:
+    told: dict[str, Any] = {"command_id": b"c" * 16, "subject_id": "a", "seq": 1, "at_us": 2, "digest": b"d" * 32}
+    assert layout.accepted_frame(Loose(told), None) == reference.accepted_frame(Loose(told), None)
+    live, wire, cause = (
+        Loose(shard=3, stream="lot/a", chain=b"p" * 32),
+        WIRES[BidRejected],
+        Loose(told, arrived_at_us=1),
+    )
+    cause.update(request_digest=None, actor="p", entry_id="1-2")
+    event = BidRejected(bidder_id=PartyId("p"), amount=None, maximum=None, reject="late", data={})
+    given_parts: tuple[Any, ...] = (Record, CONTENT_TAG, CHAIN_TAG, wire, event, live, cause, 1, 2, 3, 4, b"s" * 32)
+    assert layout.seal_event(*given_parts) == reference.seal_event(*given_parts)
+
+
+places = st.tuples(words, words, words, words, st.binary(min_size=32, max_size=32))
+lives = st.builds(
+    Live,
+    stream=text,
+    shard=st.integers(0, 71),
+    state=st.none(),
+    chain=st.binary(min_size=32, max_size=32),
+    commands=st.just({}),
+)
+causes = st.none() | st.builds(
+    Envelope, subject_id=text, command=st.none(), command_id=st.none() | st.binary(min_size=16, max_size=16),
+    request_digest=st.none() | st.binary(min_size=32, max_size=32), actor=text, arrived_at_us=instants, reply=st.none(),
+    entry_id=entries,
+)  # fmt: skip
+
+
+@given(accepted | rejected | st.builds(LotPaused, reason=text, kind=st.sampled_from(PauseKind)), lives, causes, places)
+def test_an_event_is_sealed_the_same(event: Any, live: Any, cause: Any, place: tuple[Any, ...]) -> None:
+    given_parts: tuple[Any, ...] = (Record, CONTENT_TAG, CHAIN_TAG, WIRES[type(event)], event, live, cause, *place)
+    made = layout.seal_event(*given_parts)
+    assert made == reference.seal_event(*given_parts)
+    assert (made.epoch, made.seq, made.stream_seq, made.at_us, made.salt) == place
+    assert (made.shard, made.stream, made.body) == (live.shard, live.stream, codec.encode_event(event)[2])
+    assert made.content == content_of(made) and made.digest == chain_digest(live.chain, made.content)
+    told = (made.arrived_at_us, made.command_id, made.request_digest, made.actor, made.entry_id)
+    if cause is None:
+        assert told == (None, None, None, "engine", None)
+    else:
+        assert told == (cause.arrived_at_us, cause.command_id, cause.request_digest, cause.actor, cause.entry_id)
+
+
+@given(st.binary(max_size=20), bids | accepted | rejected)
+def test_a_flat_struct_has_the_digest_of_its_bytes(tag: bytes, value: msgspec.Struct) -> None:
+    plan, encode = codec._plan(type(value)), codec._encoder(type(value))
+    assert plan is not None
+    expected = sha256(tag + codec._canonical(value)).digest()
+    assert layout.flat_digest(tag, plan, encode, value) == reference.flat_digest(tag, plan, encode, value) == expected
+
+
+def test_the_same_plan_serves_only_its_own_class() -> None:
+    """The compiled twin remembers where a class keeps what a plan names: another class with that plan is looked at anew."""
+
+    class Turned(msgspec.Struct):
+        maximum: Amount | None
+        confirmed_jump: bool
+        bidder_id: str
+        amount: Amount | None
+
+    plan = codec._plan(PlaceBid)
+    assert plan is not None
+    bid = PlaceBid(bidder_id=PartyId("p"), amount=Amount(5))
+    turned = Turned(maximum=None, confirmed_jump=False, bidder_id="p", amount=Amount(5))
+    expected = codec._canonical(bid)
+    for value in (bid, turned, bid):
+        assert layout.flat_object(plan, lambda _: expected, value) == expected
 
 
 @pytest.mark.parametrize("twin", [layout, reference])
