@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.rules.auction.closing import after_bid
 from engine.rules.auction.commands import PlaceBid
-from engine.rules.auction.events import BidAccepted, BidKind, BidRejected
+from engine.rules.auction.events import BID, BidAccepted, BidKind, BidRejected
 from engine.rules.auction.increments import increment_at, is_multiple, jump_limit, minimum_bid
 from engine.rules.auction.proxy import ceiling_of, challenge, price_after_raise
 from engine.rules.auction.state import LIMITED, OPEN, Accepted, Decision, LotState, Phase, Rejected
@@ -114,7 +114,7 @@ def _refuse_own_maximum(state: LotState, maximum: Amount) -> Refusal | None:
 
 
 def _accepted(state: LotState, bid: PlaceBid, at_us: InstantUs) -> BidAccepted:
-    kind, automatic = BidKind.BID, False
+    kind, automatic = BID, False
     if bid.bidder_id == state.leader:
         assert state.leader_maximum is not None and state.price is not None
         if bid.amount is not None:

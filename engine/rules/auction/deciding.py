@@ -47,9 +47,9 @@ def decide(state: LotState | None, lot_id: LotId, command: c.Command, at_us: Ins
     if state is None:
         return _begin(lot_id, command, at_us)
     assert at_us >= state.last_at_us, "a decision before the last event"
+    if isinstance(command, c.PlaceBid):
+        return decide_bid(state, command, at_us) if state.play is None else decide_open_bid(state, command, at_us)
     match command:
-        case c.PlaceBid():
-            return decide_bid(state, command, at_us) if state.play is None else decide_open_bid(state, command, at_us)
         case c.PublishLot() | c.PublishSession():
             return Rejected(Reject.LOT_EXISTS)
         case c.ReachDeadline():

@@ -27,6 +27,10 @@ class BidKind(StrEnum):
     LOWER_MAXIMUM = "lower_maximum"
 
 
+BID: Final = BidKind.BID
+"""What nearly every bid is, by a name of its own: a member looked up in its enum costs as much as a call."""
+
+
 class PassReason(StrEnum):
     """Why a session ended without a sale (流拍)."""
 

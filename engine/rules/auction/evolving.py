@@ -29,7 +29,7 @@ def evolve(state: LotState | None, lot_id: LotId, event: e.Event, at_us: Instant
     Raises:
         IllegalTransition: the event cannot follow `state`.
     """
-    if state is not None and isinstance(event, e.BidAccepted) and (state.phase is OPEN or state.phase is LIMITED):
+    if state is not None and type(event) is e.BidAccepted and (state.phase is OPEN or state.phase is LIMITED):
         return _after_bid(state, event, state.seq + 1, at_us if at_us > state.last_at_us else state.last_at_us)
     if isinstance(event, (e.LotPublished, e.SessionPublished)):
         if state is not None:

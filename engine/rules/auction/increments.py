@@ -14,9 +14,9 @@ PPM = 1_000_000
 
 def increment_at(increment: Increment, price: Amount) -> Amount:
     """Return the increment that applies when `price` stands; at least one minor unit."""
+    if isinstance(increment, FixedIncrement):
+        return increment.step
     match increment:
-        case FixedIncrement():
-            return increment.step
         case PercentIncrement(rate_ppm=rate_ppm):
             return Amount(max(1, ceil_div(price * rate_ppm, PPM)))
         case LadderIncrement(steps=steps):
