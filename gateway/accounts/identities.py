@@ -64,8 +64,10 @@ class Identities:
 
     def __init__(self, pool: asyncpg.Pool, now_us: Callable[[], int] = lambda: time.time_ns() // 1_000) -> None:
         self._pool = pool
-        self._now_us = now_us
-        self._version = 0
+        self.now_us: Final = now_us
+        """The clock of accounts, by which logins and tokens expire."""
+        self.version = 0
+        """How many things were taken back so far, everywhere."""
         self._proofs: OrderedDict[bytes, tuple[int, Caller]] = OrderedDict()
         """Digest of the cookie or token -> until when it is believed, and who it is."""
         self._revoked: OrderedDict[str, int] = OrderedDict()
@@ -76,7 +78,7 @@ class Identities:
 
     async def start(self) -> None:
         """Learn where the revocations stand."""
-        self._version = self._forgotten_version = await self._pool.fetchval(QUERIES["revocation_version"])
+        self.version = self._forgotten_version = await self._pool.fetchval(QUERIES["revocation_version"])
 
     def subscribe_revocations(self, listener: Listener) -> None:
         """Call `listener` for everything taken back, wherever it was done, within half a second."""
@@ -86,9 +88,9 @@ class Identities:
         """Tell whether a caller proved earlier still stands: not expired, nothing taken back. Memory only."""
         if caller.account is None:
             return True
-        if caller.expires_at_us <= self._now_us():
+        if caller.expires_at_us <= self.now_us():
             return False
-        if caller.version == self._version:
+        if caller.version == self.version:
             return True  # nothing at all was taken back since
         if caller.version < self._forgotten_version:
             return False
@@ -105,7 +107,7 @@ class Identities:
         digest = session_digest(session_id)
         found = self._cached(digest)
         if found is None:
-            version = self._version
+            version = self.version
             row = await self._open("open_session", digest)
             if row is None:
                 return None
@@ -134,7 +136,7 @@ class Identities:
         digest = session_digest(text)
         found = self._cached(digest)
         if found is None:
-            version = self._version
+            version = self.version
             row = await self._open("open_token", token_id)
             if row is None or not hmac.compare_digest(row["secret_digest"], sha256(secret.encode()).digest()):
                 return None
@@ -165,14 +167,14 @@ class Identities:
         async with self._following:
             while True:
                 async with asyncio.timeout(QUERY_S):
-                    rows = await self._pool.fetch(QUERIES["revocations_after"], self._version, PAGE)
+                    rows = await self._pool.fetch(QUERIES["revocations_after"], self.version, PAGE)
                 for row in rows:
                     self._apply(Revocation(row["version"], row["kind"], row["subject"]))
                 if len(rows) < PAGE:
                     return
 
     def _apply(self, revocation: Revocation) -> None:
-        self._version = revocation.version
+        self.version = revocation.version
         self._revoked[revocation.subject] = revocation.version
         self._revoked.move_to_end(revocation.subject)
         while len(self._revoked) > REVOKED_KEPT:
@@ -187,19 +189,19 @@ class Identities:
     async def _open(self, query: str, key: object) -> asyncpg.Record | None:
         try:
             async with asyncio.timeout(QUERY_S):
-                return await self._pool.fetchrow(QUERIES[query], key, self._now_us())
+                return await self._pool.fetchrow(QUERIES[query], key, self.now_us())
         except UNREACHABLE as error:
             raise Refused(Code.UNAVAILABLE) from error
 
     def _cached(self, digest: bytes) -> Caller | None:
         until_us, found = self._proofs.get(digest, (0, None))
-        if found is not None and (until_us <= self._now_us() or not self.is_current(found)):
+        if found is not None and (until_us <= self.now_us() or not self.is_current(found)):
             del self._proofs[digest]
             return None
         return found
 
     def _keep(self, digest: bytes, caller: Caller) -> None:
-        self._proofs[digest] = (self._now_us() + CACHED_US, caller)
+        self._proofs[digest] = (self.now_us() + CACHED_US, caller)
         self._proofs.move_to_end(digest)
         while len(self._proofs) > CACHED_MAX:
             self._proofs.popitem(last=False)

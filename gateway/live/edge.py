@@ -61,7 +61,7 @@ class LiveEdge:
         history: History,
         visitors: Visitors,
         settings: LiveSettings,
-        now_us: Callable[[], int],
+        now_us: Callable[[], InstantUs],
         *,
         chance: random.Random | None = None,
     ) -> None:
@@ -153,7 +153,7 @@ class LiveEdge:
         """Begin a session on a socket that is upgraded."""
         now_us = self._now_us()
         self._number += 1
-        session = RoomSession(self._number, wire, self.settings, self._visitors.stands, self._mark, now_us)
+        session = RoomSession(self._number, wire, self.settings, self._mark, now_us)
         self.registry.add(session)
         if credentials.anonymous:
             session.welcome(None, None, now_us)
@@ -168,11 +168,11 @@ class LiveEdge:
 
     def take_all(self, frames: Sequence[tuple[RoomSession, bytes]]) -> None:
         """Take text frames that were read from sockets by now, in this order; the bids among them go to the engine together."""
-        now_us = self._now_us()
+        now_us, stands = self._now_us(), self._visitors.standing_now()
         bids: list[LotEnvelope] = []
         for session, payload in frames:
             try:
-                wish = session.receive(payload, now_us)
+                wish = session.receive(payload, now_us, stands)
                 if wish is not None:
                     if type(wish) is Envelope:
                         bids.append(wish)
@@ -331,7 +331,7 @@ class LiveEdge:
         elif session.slow_since_us:
             if now_us - session.slow_since_us > settings.slow_us:
                 session.end(s.SLOW, now_us, self._retry_ms(session))
-        elif session.visitor is not None and not self._visitors.stands(session.visitor):
+        elif session.visitor is not None and not self._visitors.standing_now()(session.visitor):
             session.end(s.SESSION_ENDED, now_us)
         elif session.welcomed:
             if silent_us > settings.quiet_us:
@@ -352,7 +352,7 @@ class LiveEdge:
 
     def _mark(self, session: RoomSession) -> None:
         """Write a session's outbox soon: once for all answers of a commit, and before any change of that commit is shown."""
-        if not session.queued:
+        if not session.queued:  # a second answer of one commit goes with the first
             session.queued = True
             if not self._ready:
                 self._loop.call_soon(self._flush_ready)

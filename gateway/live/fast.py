@@ -45,17 +45,16 @@ class Intake:
     def __init__(self, edge: LiveEdge) -> None:
         self._edge = edge
         self._loop = asyncio.get_running_loop()
-        self._frames: list[tuple[RoomSession, bytes]] = []
+        self.frames: list[tuple[RoomSession, bytes]] = []
+        """Read and not taken yet. Whoever adds the first says so with `begin`."""
 
-    def add(self, session: RoomSession, payload: bytes) -> None:
-        """Take a frame at the end of this turn."""
-        if not self._frames:
-            self._loop.call_soon(self.take)
-        self._frames.append((session, payload))
+    def begin(self) -> None:
+        """Take what will have been read at the end of this turn."""
+        self._loop.call_soon(self.take)
 
     def take(self) -> None:
         """Take what was read, in order."""
-        frames, self._frames = self._frames, []
+        frames, self.frames = self.frames, []
         self._edge.take_all(frames)
 
 
@@ -83,11 +82,14 @@ class FastSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take one frame."""
-        kind = frame.msg_type
-        if kind == _TEXT and frame.fin and not frame.rsv1:
-            self._intake.add(self._session, frame.get_payload_as_bytes())
+        kind, intake = frame.msg_type, self._intake
+        if kind is _TEXT and frame.fin and not frame.rsv1:
+            frames = intake.frames
+            if not frames:
+                intake.begin()
+            frames.append((self._session, frame.get_payload_as_bytes()))
             return
-        self._intake.take()  # what came before is answered before
+        intake.take()  # what came before is answered before
         if kind == WSMsgType.PING:
             if self._edge.take_control(self._session):
                 transport.send_pong(frame.get_payload_as_bytes())

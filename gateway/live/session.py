@@ -75,7 +75,6 @@ class RoomSession:
         "_retry_ms",
         "_said_bye",
         "_settings",
-        "_stands",
         "budget",
         "counted",
         "early",
@@ -104,7 +103,6 @@ class RoomSession:
         number: int,
         wire: Wire,
         settings: LiveSettings,
-        stands: Callable[[Visitor], bool],
         on_output: Callable[[RoomSession], None],
         now_us: int,
     ) -> None:
@@ -140,7 +138,6 @@ class RoomSession:
         self.heard_us = now_us
         self.pinged = False
         self._settings = settings
-        self._stands = stands
         self._frames_whole_at_us = 0
         self._refusals_whole_at_us = 0
         self._retry_ms = 0
@@ -154,8 +151,11 @@ class RoomSession:
         early, self.early = self.early or [], None
         return early
 
-    def receive(self, payload: bytes, now_us: int) -> Wish | None:
-        """Take one text frame; return what it asks for. Refusals and quick answers are in `outbox`."""
+    def receive(self, payload: bytes, now_us: InstantUs, stands: Callable[[Visitor], bool]) -> Wish | None:
+        """Take one text frame; return what it asks for. Refusals and quick answers are in `outbox`.
+
+        `stands` tells whether a visitor's proof still holds, for all frames of one turn by one look at the clock.
+        """
         self.heard_us = now_us
         if self.ending:
             return None
@@ -174,8 +174,10 @@ class RoomSession:
         bid = read_bid(payload)
         if bid is not None:
             command_id, lot, amount, maximum, confirmed = bid
-            if self._may_bid(command_id, lot, now_us):
-                return self._place(command_id, lot, amount, maximum, confirmed, now_us)
+            visitor = self.visitor
+            if visitor is not None and "bid" in visitor.frames and stands(visitor):
+                return self._place(visitor, command_id, lot, amount, maximum, confirmed, now_us)
+            self._refuse_to_bid(visitor, command_id, lot, now_us)
             return None
         try:
             frame = m.decode(payload)
@@ -183,8 +185,8 @@ class RoomSession:
             self.refuse(refusal.code, now_us, fields=refusal.problem)
             return None
         if type(frame) is m.Bid:
-            return self._bid(frame, now_us)
-        return self._other(frame, now_us)
+            return self._bid(frame, now_us, stands)
+        return self._other(frame, now_us, stands)
 
     def receive_wrong(self, problem: str, now_us: int) -> None:
         """Take a frame that is no whole text frame: `binary` or `fragmented`."""
@@ -208,7 +210,8 @@ class RoomSession:
         self.waiting -= 1
         if not self.gone:
             self.outbox.append(m.answer(receipt))
-            self.on_output(self)
+            if not self.queued:
+                self.on_output(self)
 
     def refuse(self, code: str, now_us: int, **data: str | int) -> None:
         """Answer a frame that did not become a command; too many of them end the connection."""
@@ -257,13 +260,15 @@ class RoomSession:
         else:
             self.end(code, now_us)
 
-    def _bid(self, frame: m.Bid, now_us: int) -> LotEnvelope | None:
+    def _bid(self, frame: m.Bid, now_us: InstantUs, stands: Callable[[Visitor], bool]) -> LotEnvelope | None:
         """Take a bid frame in a form that `read_bid` leaves to the decoder."""
         command_id = read_id(frame.id)
         if command_id is None or not is_lot_id(frame.lot):
             self.refuse(Code.MALFORMED, now_us, fields="id" if command_id is None else "lot")
             return None
-        if not self._may_bid(command_id, frame.lot, now_us):
+        visitor = self.visitor
+        if visitor is None or "bid" not in visitor.frames or not stands(visitor):
+            self._refuse_to_bid(visitor, command_id, frame.lot, now_us)
             return None
         amount = parse_digits(frame.amount) if frame.amount else None
         maximum = parse_digits(frame.maximum) if frame.maximum else None
@@ -271,30 +276,28 @@ class RoomSession:
             problem = "maximum" if amount is not None or type(frame.amount) is not str else "amount"
             self.refuse(Code.MALFORMED, now_us, id=frame.id, lot=frame.lot, fields=problem)
             return None
-        return self._place(command_id, frame.lot, amount, maximum, frame.confirm is True, now_us)
+        return self._place(visitor, command_id, frame.lot, amount, maximum, frame.confirm is True, now_us)
 
-    def _may_bid(self, command_id: bytes, lot: str, now_us: int) -> bool:
-        visitor = self.visitor
-        if visitor is None or self.budget is None or "bid" not in visitor.frames:
+    def _refuse_to_bid(self, visitor: Visitor | None, command_id: bytes, lot: str, now_us: int) -> None:
+        """Say that this visitor may not bid at all, or end the connection of one whose proof holds no more."""
+        if visitor is None or "bid" not in visitor.frames:
             self.refuse(Code.FORBIDDEN, now_us, id=id_text(command_id), lot=lot)
-            return False
-        if not self._stands(visitor):
+        else:
             self.end(SESSION_ENDED, now_us)
-            return False
-        return True
 
     def _place(
         self,
+        visitor: Visitor,
         command_id: bytes,
         lot: str,
-        amount: int | None,
-        maximum: int | None,
+        amount: Amount | None,
+        maximum: Amount | None,
         confirmed: bool,
-        now_us: int,
+        now_us: InstantUs,
     ) -> LotEnvelope | None:
         """Make a command of a bid that this visitor may place, unless he is too fast."""
-        visitor, budget = self.visitor, self.budget
-        assert visitor is not None and budget is not None
+        budget = self.budget
+        assert budget is not None, "every visitor has one"
         if not budget.take(now_us):
             pause_ms = budget.pause_us(now_us) // 1_000 + 1
             self.refuse(Code.RATE_LIMITED, now_us, id=id_text(command_id), lot=lot, retry_after_ms=pause_ms)
@@ -304,16 +307,11 @@ class RoomSession:
             return None
         self.waiting += 1
         bidder_id = visitor.party_on(lot)
-        command = PlaceBid(
-            bidder_id=bidder_id,
-            amount=None if amount is None else Amount(amount),
-            maximum=None if maximum is None else Amount(maximum),
-            confirmed_jump=confirmed,
-        )
+        command = PlaceBid(bidder_id=bidder_id, amount=amount, maximum=maximum, confirmed_jump=confirmed)
         digest = request_digest(command)
-        return Envelope(lot, command, command_id, digest, bidder_id, InstantUs(now_us), self.answered)
+        return Envelope(lot, command, command_id, digest, bidder_id, now_us, self.answered)
 
-    def _other(self, frame: m.ClientFrame, now_us: int) -> Wish | None:
+    def _other(self, frame: m.ClientFrame, now_us: InstantUs, stands: Callable[[Visitor], bool]) -> Wish | None:
         match frame:
             case m.Ping():
                 self.outbox.append(m.encode(m.Pong(frame.n, now_us)))
@@ -324,11 +322,11 @@ class RoomSession:
                     return None
                 return self._if_allowed(frame, now_us)
             case m.Status():
-                return self._status(frame, now_us)
+                return self._status(frame, now_us, stands)
             case m.WatchHall():
                 return self._if_allowed(frame, now_us)
             case m.Bid():
-                return self._bid(frame, now_us)
+                return self._bid(frame, now_us, stands)
 
     def _if_allowed(self, frame: Watch, now_us: int) -> Watch | None:
         frames = FRAMES_OF_ANYONE if self.visitor is None else self.visitor.frames
@@ -337,14 +335,14 @@ class RoomSession:
         self.refuse(Code.FORBIDDEN, now_us)
         return None
 
-    def _status(self, frame: m.Status, now_us: int) -> m.Status | None:
+    def _status(self, frame: m.Status, now_us: int, stands: Callable[[Visitor], bool]) -> m.Status | None:
         if read_id(frame.id) is None or not is_lot_id(frame.lot):
             self.refuse(Code.MALFORMED, now_us, fields="id" if is_lot_id(frame.lot) else "lot")
             return None
         if self.visitor is None or "status" not in self.visitor.frames:
             self.refuse(Code.FORBIDDEN, now_us, id=frame.id, lot=frame.lot)
             return None
-        if not self._stands(self.visitor):
+        if not stands(self.visitor):
             self.end(SESSION_ENDED, now_us)
             return None
         if self.waiting >= self._settings.waiting_max:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, Protocol
 
@@ -40,8 +40,8 @@ class Visitors(Protocol):
         """Return who presents this session cookie or API token; None if it is unknown, expired or revoked."""
         ...
 
-    def stands(self, visitor: Visitor) -> bool:
-        """Tell, from memory, whether the proof still holds. Asked before every command."""
+    def standing_now(self) -> Callable[[Visitor], bool]:
+        """Return what tells, from memory and as of now, whether a proof still holds. Asked before every command."""
         ...
 
 
@@ -64,9 +64,18 @@ class KnownCallers:
             caller = await self._identities.by_session(credentials.cookie)
         return None if caller is None or caller.account is None else visitor_of(caller)
 
-    def stands(self, visitor: Visitor) -> bool:
-        """Tell, from memory, whether the proof still holds."""
-        return self._identities.is_current(visitor.caller)
+    def standing_now(self) -> Callable[[Visitor], bool]:
+        """Return what tells, from memory and as of now, whether a proof still holds."""
+        identities = self._identities
+        version, now_us = identities.version, identities.now_us()
+
+        def stands(visitor: Visitor) -> bool:
+            caller = visitor.caller
+            if caller.version == version and now_us < caller.expires_at_us:
+                return True  # nothing at all was taken back since he proved who he is
+            return identities.is_current(caller)
+
+        return stands
 
 
 def visitor_of(caller: Caller) -> Visitor:

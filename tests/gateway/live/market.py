@@ -185,8 +185,8 @@ class TableVisitors:
             return visitor_of(Caller(account=account, token=f"token-of-{name}", scopes=frozenset({Scope.READ})))
         return visitor_of(Caller(account=account, session=f"session-of-{name}"))
 
-    def stands(self, visitor: Visitor) -> bool:
-        return visitor.caller.session not in self.revoked
+    def standing_now(self) -> Callable[[Visitor], bool]:
+        return lambda visitor: visitor.caller.session not in self.revoked
 
 
 class TableWire:

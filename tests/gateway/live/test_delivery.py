@@ -223,7 +223,7 @@ async def test_one_broken_socket_does_not_keep_anything_from_the_others() -> Non
     market.bid("bert", 1_100)
     for guest in guests:
         payload = {"t": "bid", "id": uuid(guest.session.number), "lot": LOT, "amount": "1200"}
-        bid = guest.session.receive(msgspec.json.encode(payload), market.clock.now_us())
+        bid = guest.session.receive(msgspec.json.encode(payload), market.clock.now_us(), lambda visitor: True)
         market.edge._engine.submit_all([bid])  # type: ignore[list-item]
     await rest(6.0)
     assert guests[0].wire.aborted

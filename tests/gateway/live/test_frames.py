@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.bus.local import Envelope
 from engine.layout import id_text, read_id
 from engine.rules.auction.commands import PlaceBid
-from engine.values import PartyId
+from engine.values import InstantUs, PartyId
 from gateway.accounts.model import Account, Caller, Role
 from gateway.live import messages as m
 from gateway.live.limits import Budget
@@ -37,7 +37,7 @@ def seat(settings: LiveSettings = QUICK) -> RoomSession:
         language="zh",
         created_at_us=0,
     )
-    session = RoomSession(1, TableWire(), settings, lambda visitor: True, lambda session: None, 0)
+    session = RoomSession(1, TableWire(), settings, lambda session: None, 0)
     session.welcome(visitor_of(Caller(account=account)), Budget(settings.bids), 0)
     session.outbox.clear()
     return session
@@ -45,7 +45,7 @@ def seat(settings: LiveSettings = QUICK) -> RoomSession:
 
 def said(payload: bytes) -> tuple[Any, list[dict[str, Any]]]:
     session = seat()
-    wish = session.receive(payload, 1_000)
+    wish = session.receive(payload, InstantUs(1_000), lambda visitor: True)
     return wish, [json.loads(frame) for frame in session.outbox]
 
 
@@ -225,7 +225,7 @@ def test_a_hundred_thousand_fuzzed_frames() -> None:
                     payload[at : at + 1] = chance.randbytes(1)
                 case 3:
                     payload[at:at] = payload[chance.randrange(at + 1) : at]
-        wish = session.receive(bytes(payload), number)
+        wish = session.receive(bytes(payload), InstantUs(number), lambda visitor: True)
         wishes += wish is not None
         if type(wish) is Envelope:
             session.waiting -= 1
