@@ -319,11 +319,8 @@ class Writer(Generic[C, E, S]):
                 async with self._reading():
                     await self._answer_repeats(landed)  # read over the connection that the next batch takes
             self._landed, self._flying, self._ahead = landed, ahead, Batch()
-            answered = len(landed) > 0
             self._finish(landed)
-            if ahead.records:
-                if answered:  # the answers leave first: those who get them bid again while PostgreSQL works
-                    await asyncio.sleep(0)
+            if ahead.records:  # the answers leave first: they are queued in the loop before it
                 self._flight_since_us = self._clock.now_us()
                 self._flight = asyncio.get_running_loop().create_task(self._fly(ahead))
             elif not ahead.is_empty:
@@ -422,15 +419,13 @@ class Writer(Generic[C, E, S]):
             except Exception as error:
                 _log_broken(envelope, error)
         if batch.changes:
-            newest = {
-                change.subject_id: (change.state, record.digest)
-                for change, record in zip(batch.changes, batch.records, strict=True)
-            }
-            for subject_id, (state, digest) in newest.items():
+            changes, records, batch.changes, batch.records = batch.changes, batch.records, [], []
+            newest = {change.subject_id: place for place, change in enumerate(changes)}
+            for subject_id, place in newest.items():
+                state = changes[place].state
                 self.committed[subject_id] = state
                 self._plan(subject_id)
-                self._note_snapshot(subject_id, state, digest)
-            changes, records, batch.changes, batch.records = batch.changes, batch.records, [], []
+                self._note_snapshot(subject_id, state, records[place].digest)
             self._publish(records)
             self._tell(changes)
         due, batch.due = batch.due, []
