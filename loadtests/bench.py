@@ -32,7 +32,8 @@ BIDDERS: Final = 300
 MANY_LOTS: Final = 50
 FAR_US: Final = 86_400_000_000
 """The lots close in a day: no bid of the benchmark is late or extends anything."""
-ONE, WATCHED, IDLE = "bench-one", "bench-watched", "bench-idle"
+ONE, ALONE, WATCHED, IDLE = "bench-one", "bench-alone", "bench-watched", "bench-idle"
+"""Section D compares lots of its own: a lot takes a million events, and a full one refuses in half the time."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -61,6 +62,7 @@ class Ground(msgspec.Struct, frozen=True):
     naive_many: Target
     ortoo: Target
     ortoo_many: Target
+    alone: Target
     watched: Target
     floor: Child
     cores: Placement
@@ -74,20 +76,21 @@ def many_lots() -> list[str]:
 async def publish(market: Market, bidders: Sequence[Bidder]) -> None:
     """Put all lots on the market through the public doors and admit every bidder to them."""
     closes_at_us = round(time.time() * 1e6) + FAR_US
-    for lot in (ONE, WATCHED, IDLE, *many_lots()):
+    for lot in (ONE, ALONE, WATCHED, IDLE, *many_lots()):
         await market.publish(lot, closes_at_us=closes_at_us)
-    await market.admit_all([ONE, WATCHED], bidders)
+    await market.admit_all([ONE, ALONE, WATCHED], bidders)
     for number, lot in enumerate(many_lots()):
         await market.admit_all([lot], bidders[number::MANY_LOTS])
 
 
 def connections(tokens: Sequence[str | None]) -> list[Connection]:
-    """Return a bidder's three connections each: for one lot, for the watched lot and for one of the many."""
+    """Return a bidder's four connections each: for one lot, for one of the many, and for the two lots that watchers are about."""
     many = many_lots()
     return [
         *(Connection(token, ONE) for token in tokens),
-        *(Connection(token, WATCHED) for token in tokens),
         *(Connection(token, many[number % MANY_LOTS]) for number, token in enumerate(tokens)),
+        *(Connection(token, ALONE) for token in tokens),
+        *(Connection(token, WATCHED) for token in tokens),
     ]
 
 
@@ -105,7 +108,7 @@ async def ground(folder: Path) -> AsyncIterator[Ground]:
         bidders = await market.bidders(BIDDERS)
         await publish(market, bidders)
         dsn = under_test.postgres.dsn
-        lots = ",".join([ONE, WATCHED, *many_lots()])
+        lots = ",".join([ONE, *many_lots()])
         children = {
             "echo": await Child.start("loadtests.echo", [], log=folder / "echo.log"),
             "naive": await Child.start("loadtests.naive", ["--dsn", dsn, "--lots", lots], log=folder / "naive.log"),
@@ -126,19 +129,20 @@ async def ground(folder: Path) -> AsyncIterator[Ground]:
 
         nobody: list[str | None] = [None] * BIDDERS
         echo = await client(ports["echo"], connections(nobody)[:BIDDERS])
-        naive = await client(ports["naive"], connections(nobody))
+        naive = await client(ports["naive"], connections(nobody)[: 2 * BIDDERS])
         ortoo = await client(under_test.server.live_port, connections([bidder.token for bidder in bidders]))
-        first, second, third = (range(at * BIDDERS, (at + 1) * BIDDERS) for at in range(3))
+        first, second, third, fourth = (range(at * BIDDERS, (at + 1) * BIDDERS) for at in range(4))
         yield Ground(
             stand=under_test,
             market=market,
             bidders=bidders,
             echo=Target("echo", children["echo"].pid, echo, first),
             naive=Target("naive", children["naive"].pid, naive, first),
-            naive_many=Target("naive_many", children["naive"].pid, naive, third),
+            naive_many=Target("naive_many", children["naive"].pid, naive, second),
             ortoo=Target("ortoo", under_test.server.pid, ortoo, first),
-            watched=Target("watched", under_test.server.pid, ortoo, second),
-            ortoo_many=Target("ortoo_many", under_test.server.pid, ortoo, third),
+            ortoo_many=Target("ortoo_many", under_test.server.pid, ortoo, second),
+            alone=Target("alone", under_test.server.pid, ortoo, third),
+            watched=Target("watched", under_test.server.pid, ortoo, fourth),
             floor=children["floor"],
             cores=cores,
         )
@@ -192,7 +196,7 @@ async def measure(on: Ground, size: Size) -> tuple[list[Figure], list[str]]:
         await visitors.join()
         without, with_them, light, half = await watchers.measure(
             meter,
-            on.ortoo,
+            on.alone,
             on.watched,
             visitors,
             half_rate=half_rate,

@@ -65,6 +65,8 @@ class Run(msgspec.Struct, frozen=True):
         Raises:
             ClientFailed: naming what went wrong.
         """
+        if "lot_full" in self.codes:
+            raise ClientFailed("a lot is full: what it answers then says nothing of the rate of bids")
         if self.errors or self.closed or self.strange or self.all != self.sent:
             raise ClientFailed(
                 f"{self.sent} sent, {self.all} answered, {self.strange} answers to nothing, "
