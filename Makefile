@@ -6,8 +6,10 @@ PY := .venv/bin/python
 
 # Databases of tests live in memory where there is enough of it: nothing in them outlives the run.
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
-# Whole files to each worker, in the order of tests/conftest.py: the longest first.
+# Whole files to each worker, in the order of tests/conftest.py: the longest first. One worker more than cores: many tests wait for
+# processes of their own.
 SPREAD := --dist loadfile --no-loadscope-reorder
+WORKERS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null | awk '{ print $$1 < 4 ? $$1 + 1 : 4 } END { if (!NR) print 2 }')
 TESTS_IN = $(if $(MEMORY),TMPDIR=$${TMPDIR:-$(MEMORY)})
 
 .PHONY: bench-cluster bench-pricing bench-board bench-catalogue bench-statistics help setup run test lint test-js test-python test-browser bench screenshots simulate oracles simulate-money kill-rounds faults clean
@@ -23,7 +25,8 @@ run: setup  ## Open the market with demonstration lots and a live session
 
 test: ## Lint, types, import rules, JavaScript and all Python tests
 	@tools/setup.sh dev
-	@$(MAKE) --no-print-directory lint test-js test-python test-browser
+	@$(MAKE) --no-print-directory -j2 lint test-js test-python
+	@$(MAKE) --no-print-directory test-browser
 
 lint:
 	@tools/setup.sh dev
@@ -35,11 +38,11 @@ test-js:
 
 test-python:
 	@tools/setup.sh dev
-	@echo "== Python" && $(TESTS_IN) $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-auto} --maxprocesses 4 $(SPREAD) -m "not browser"
+	@echo "== Python" && $(TESTS_IN) $(PY) -m pytest -q -n $${ORTOO_TEST_WORKERS:-$(WORKERS)} $(SPREAD) -m "not browser"
 
 test-browser:
 	@tools/setup.sh dev && tools/setup.sh browser
-	@echo "== browser" && $(TESTS_IN) $(PY) -m pytest -q -n 2 --dist loadfile tests/browser
+	@echo "== browser" && $(TESTS_IN) $(PY) -m pytest -q -n 2 $(SPREAD) tests/browser
 
 bench: setup  ## Print the benchmark (about three minutes)
 	@tools/setup.sh dev && $(PY) -m loadtests.bench

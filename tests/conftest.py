@@ -8,8 +8,11 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -43,9 +46,15 @@ LONGEST_FIRST = (
     "integration/test_prober_process.py",
     "gateway/test_health.py",
     "gateway/test_api.py",
+    "browser/test_wall.py",
+    "browser/test_listed_trade.py",
+    "browser/test_to_registration.py",
+    "browser/test_deal.py",
+    "browser/test_pages.py",
 )
-"""Files of more than ten seconds: workers take whole files in this order, so that none is left alone with a long one at the end."""
+"""Files of more than ten seconds (of the browser's: twenty): workers take whole files in this order, so that none is left alone with a long one at the end."""
 _numbers = itertools.count(1)
+T = TypeVar("T")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -88,36 +97,27 @@ async def _make_template(server: embedded.EmbeddedPostgres) -> None:
 
 
 @pytest.fixture
-def fresh_database(postgres: embedded.EmbeddedPostgres) -> str:
+def fresh_database(make_database: Callable[[], str]) -> str:
     """The address of a new, migrated, empty database."""
-    return asyncio.run(_create(postgres)) if not _in_loop() else _create_in_thread(postgres)
+    return make_database()
 
 
 @pytest.fixture
-def make_database(postgres: embedded.EmbeddedPostgres) -> Callable[[], str]:
-    """A function that gives a new database each time it is called."""
-    return lambda: asyncio.run(_create(postgres)) if not _in_loop() else _create_in_thread(postgres)
+def make_database(postgres: embedded.EmbeddedPostgres) -> Iterator[Callable[[], str]]:
+    """A function that gives a new database each time it is called; they go with the test, or memory would hold hundreds."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(_beside(new_database(postgres)))
+        return made[-1]
+
+    yield make
+    for dsn in made:
+        _beside(_drop_database(postgres, dsn))
 
 
-def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _create_in_thread(server: embedded.EmbeddedPostgres) -> str:
-    import threading
-
-    found: list[str] = []
-    thread = threading.Thread(target=lambda: found.append(asyncio.run(_create(server))))
-    thread.start()
-    thread.join()
-    return found[0]
-
-
-async def _create(server: embedded.EmbeddedPostgres) -> str:
+async def new_database(server: embedded.EmbeddedPostgres) -> str:
+    """Make a new, migrated, empty database and return its address."""
     name = f"test_{next(_numbers)}"
     connection = await asyncpg.connect(server.dsn("postgres"))
     try:
@@ -125,6 +125,20 @@ async def _create(server: embedded.EmbeddedPostgres) -> str:
     finally:
         await connection.close()
     return server.dsn(name)
+
+
+async def _drop_database(server: embedded.EmbeddedPostgres, dsn: str) -> None:
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute(f"DROP DATABASE {urlsplit(dsn).path[1:]} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+def _beside(work: Coroutine[Any, Any, T]) -> T:
+    """Run something in a loop of its own, also where one runs already."""
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="session")

@@ -175,9 +175,9 @@ class LiveMarket:
 
 @pytest.fixture(scope="session")
 def market(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMarket]:
-    from tests.conftest import _create
+    from tests.conftest import new_database
 
-    live = LiveMarket(asyncio.run(_create(postgres)), tmp_path_factory.mktemp("market"))
+    live = LiveMarket(asyncio.run(new_database(postgres)), tmp_path_factory.mktemp("market"))
     yield live
     live.stop()
 

@@ -39,7 +39,7 @@ from tests.browser.staging import (
     stage,
     weighted,
 )
-from tests.conftest import _create, _make_template
+from tests.conftest import _make_template, new_database
 
 SIZES = {"phone": (390, 844), "desktop": (1440, 900)}
 LANGUAGES = ("zh", "en")
@@ -231,7 +231,7 @@ def main() -> int:
     data = Path(tempfile.mkdtemp(prefix="ortoo-rooms-"))
     server = asyncio.run(embedded.start(data / "server", settings=embedded.SMALL))
     asyncio.run(_make_template(server))
-    market = LiveMarket(asyncio.run(_create(server)), data / "market")
+    market = LiveMarket(asyncio.run(new_database(server)), data / "market")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

@@ -211,12 +211,12 @@ class Fairground:
 @pytest.fixture
 def fair(chromium: Any, postgres: Any, tmp_path: Path) -> Iterator[Fairground]:
     """A clean database, a bank, an institution with a published achievement, an operator and three buyers."""
-    from tests.conftest import _create
+    from tests.conftest import new_database
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    dsn = _in_thread(lambda: asyncio.run(_create(postgres)))
+    dsn = _in_thread(lambda: asyncio.run(new_database(postgres)))
     market = LiveMarket(dsn, tmp_path, bank_url=f"http://127.0.0.1:{port}", session_hours=168)
     try:
         institute = market.account("institute", Role.SELLER)

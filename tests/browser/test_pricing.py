@@ -17,7 +17,7 @@ from gateway.services import Services
 from pricing.observations import Observation
 from pricing.process import run
 from tests.browser.conftest import LiveMarket, visitors
-from tests.conftest import _create
+from tests.conftest import new_database
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Any]
@@ -55,7 +55,7 @@ async def pricing_of(services: Services) -> AsyncIterator[None]:
 @pytest.fixture(scope="module")
 def priced(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMarket]:
     with ThreadPoolExecutor(1) as aside:  # Playwright may keep a loop in this thread
-        dsn = aside.submit(lambda: asyncio.run(_create(postgres))).result()
+        dsn = aside.submit(lambda: asyncio.run(new_database(postgres))).result()
     live = LiveMarket(dsn, tmp_path_factory.mktemp("priced"), pricing_process=False)
     live.do(live.services.pricing.store.add([deal(number) for number in range(60)], live.services.now_us))
     live.stay(pricing_of(live.services))

@@ -94,12 +94,12 @@ class Quay:
 
 @pytest.fixture(scope="module")
 def quay(chromium: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quay]:
-    from tests.conftest import _create
+    from tests.conftest import new_database
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    dsn = _in_thread(lambda: asyncio.run(_create(postgres)))
+    dsn = _in_thread(lambda: asyncio.run(new_database(postgres)))
     market = LiveMarket(dsn, tmp_path_factory.mktemp("quay"), bank_url=f"http://127.0.0.1:{port}", session_hours=168)
     try:
         quay = Quay(market, f"http://127.0.0.1:{port}/")
