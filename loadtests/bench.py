@@ -32,8 +32,8 @@ BIDDERS: Final = 300
 MANY_LOTS: Final = 50
 FAR_US: Final = 86_400_000_000
 """The lots close in a day: no bid of the benchmark is late or extends anything."""
-ONE, ALONE, WATCHED, IDLE = "bench-one", "bench-alone", "bench-watched", "bench-idle"
-"""Section D compares lots of its own: a lot takes a million events, and a full one refuses in half the time."""
+ONE, PACED, ALONE, WATCHED, IDLE = "bench-one", "bench-paced", "bench-alone", "bench-watched", "bench-idle"
+"""Sections A, C, D (two) and E have lots of their own: a lot takes a million events, and a full one refuses in half the time."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -62,6 +62,7 @@ class Ground(msgspec.Struct, frozen=True):
     naive_many: Target
     ortoo: Target
     ortoo_many: Target
+    paced: Target
     alone: Target
     watched: Target
     floor: Child
@@ -76,19 +77,20 @@ def many_lots() -> list[str]:
 async def publish(market: Market, bidders: Sequence[Bidder]) -> None:
     """Put all lots on the market through the public doors and admit every bidder to them."""
     closes_at_us = round(time.time() * 1e6) + FAR_US
-    for lot in (ONE, ALONE, WATCHED, IDLE, *many_lots()):
+    for lot in (ONE, PACED, ALONE, WATCHED, IDLE, *many_lots()):
         await market.publish(lot, closes_at_us=closes_at_us)
-    await market.admit_all([ONE, ALONE, WATCHED], bidders)
+    await market.admit_all([ONE, PACED, ALONE, WATCHED], bidders)
     for number, lot in enumerate(many_lots()):
         await market.admit_all([lot], bidders[number::MANY_LOTS])
 
 
 def connections(tokens: Sequence[str | None]) -> list[Connection]:
-    """Return a bidder's four connections each: for one lot, for one of the many, and for the two lots that watchers are about."""
+    """Return a bidder's five connections each: for one lot, for one of the many, for the paced lot, and for the two of section D."""
     many = many_lots()
     return [
         *(Connection(token, ONE) for token in tokens),
         *(Connection(token, many[number % MANY_LOTS]) for number, token in enumerate(tokens)),
+        *(Connection(token, PACED) for token in tokens),
         *(Connection(token, ALONE) for token in tokens),
         *(Connection(token, WATCHED) for token in tokens),
     ]
@@ -131,7 +133,7 @@ async def ground(folder: Path) -> AsyncIterator[Ground]:
         echo = await client(ports["echo"], connections(nobody)[:BIDDERS])
         naive = await client(ports["naive"], connections(nobody)[: 2 * BIDDERS])
         ortoo = await client(under_test.server.live_port, connections([bidder.token for bidder in bidders]))
-        first, second, third, fourth = (range(at * BIDDERS, (at + 1) * BIDDERS) for at in range(4))
+        first, second, third, fourth, fifth = (range(at * BIDDERS, (at + 1) * BIDDERS) for at in range(5))
         yield Ground(
             stand=under_test,
             market=market,
@@ -141,8 +143,9 @@ async def ground(folder: Path) -> AsyncIterator[Ground]:
             naive_many=Target("naive_many", children["naive"].pid, naive, second),
             ortoo=Target("ortoo", under_test.server.pid, ortoo, first),
             ortoo_many=Target("ortoo_many", under_test.server.pid, ortoo, second),
-            alone=Target("alone", under_test.server.pid, ortoo, third),
-            watched=Target("watched", under_test.server.pid, ortoo, fourth),
+            paced=Target("paced", under_test.server.pid, ortoo, third),
+            alone=Target("alone", under_test.server.pid, ortoo, fourth),
+            watched=Target("watched", under_test.server.pid, ortoo, fifth),
             floor=children["floor"],
             cores=cores,
         )
@@ -180,7 +183,7 @@ async def measure(on: Ground, size: Size) -> tuple[list[Figure], list[str]]:
     say(f"C waiting times: {size.rounds} rounds")
     waits = await latency.measure(
         meter,
-        on.ortoo,
+        on.paced,
         on.echo,
         on.floor,
         half_rate=half_rate,
