@@ -23,25 +23,29 @@ static void finish(Buffer *b) {
     if (b->bytes != b->first) PyMem_Free(b->bytes);
 }
 
-/* Return where `more` bytes may be written, NULL with MemoryError set. */
-static char *grow(Buffer *b, Py_ssize_t more) {
-    if (b->size + more > b->room) {
-        Py_ssize_t room = 2 * (b->size + more);
-        char *bytes = b->bytes == b->first ? PyMem_Malloc(room) : PyMem_Realloc(b->bytes, room);
-        if (bytes == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        if (b->bytes == b->first) memcpy(bytes, b->first, b->size);
-        b->bytes = bytes;
-        b->room = room;
+/* Make room for `more` bytes; NULL with MemoryError set. */
+static char *widen(Buffer *b, Py_ssize_t more) {
+    Py_ssize_t room = 2 * (b->size + more);
+    char *bytes = b->bytes == b->first ? PyMem_Malloc(room) : PyMem_Realloc(b->bytes, room);
+    if (bytes == NULL) {
+        PyErr_NoMemory();
+        return NULL;
     }
+    if (b->bytes == b->first) memcpy(bytes, b->first, b->size);
+    b->bytes = bytes;
+    b->room = room;
+    return bytes;
+}
+
+/* Return where `more` bytes may be written, NULL with MemoryError set. */
+static inline char *grow(Buffer *b, Py_ssize_t more) {
+    if (b->size + more > b->room && widen(b, more) == NULL) return NULL;
     char *at = b->bytes + b->size;
     b->size += more;
     return at;
 }
 
-static int put(Buffer *b, const void *bytes, Py_ssize_t size) {
+static inline int put(Buffer *b, const void *bytes, Py_ssize_t size) {
     char *at = grow(b, size);
     if (at == NULL) return -1;
     memcpy(at, bytes, size);
@@ -91,6 +95,16 @@ static void big_endian(char *at, uint64_t value, int size) {
 
 /* The results of what follows: 0 done, -1 an exception is set, 1 left to the reference. */
 
+/* All pairs of decimal digits, and of hexadecimal ones: two are written at once. */
+#define PAIRS_OF_TEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
+#define PAIRS_OF_SIXTEEN(d) PAIRS_OF_TEN(d) d "a" d "b" d "c" d "d" d "e" d "f"
+static const char decimal[] = PAIRS_OF_TEN("0") PAIRS_OF_TEN("1") PAIRS_OF_TEN("2") PAIRS_OF_TEN("3") PAIRS_OF_TEN("4")
+    PAIRS_OF_TEN("5") PAIRS_OF_TEN("6") PAIRS_OF_TEN("7") PAIRS_OF_TEN("8") PAIRS_OF_TEN("9");
+static const char hexadecimal[] = PAIRS_OF_SIXTEEN("0") PAIRS_OF_SIXTEEN("1") PAIRS_OF_SIXTEEN("2") PAIRS_OF_SIXTEEN("3")
+    PAIRS_OF_SIXTEEN("4") PAIRS_OF_SIXTEEN("5") PAIRS_OF_SIXTEEN("6") PAIRS_OF_SIXTEEN("7") PAIRS_OF_SIXTEEN("8")
+    PAIRS_OF_SIXTEEN("9") PAIRS_OF_SIXTEEN("a") PAIRS_OF_SIXTEEN("b") PAIRS_OF_SIXTEEN("c") PAIRS_OF_SIXTEEN("d")
+    PAIRS_OF_SIXTEEN("e") PAIRS_OF_SIXTEEN("f");
+
 static int put_digits(Buffer *b, PyObject *number) {
     char digits[24], *at = digits + sizeof digits;
     int overflow;
@@ -98,8 +112,8 @@ static int put_digits(Buffer *b, PyObject *number) {
     if (overflow) return 1;
     if (value == -1 && PyErr_Occurred()) return -1;
     unsigned long long rest = value < 0 ? 0ull - (unsigned long long)value : (unsigned long long)value;
-    do *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
+    for (; rest > 9; rest /= 100) memcpy(at -= 2, decimal + 2 * (rest % 100), 2);
+    if (rest || at == digits + sizeof digits) *--at = (char)('0' + rest);
     if (value < 0) *--at = '-';
     return put(b, at, digits + sizeof digits - at);
 }
@@ -109,8 +123,9 @@ static int put_text(Buffer *b, PyObject *text) {
     if (!PyUnicode_IS_ASCII(text)) return 1;
     Py_ssize_t size = PyUnicode_GET_LENGTH(text);
     const unsigned char *from = (const unsigned char *)PyUnicode_1BYTE_DATA(text);
-    for (Py_ssize_t i = 0; i < size; i++)
-        if (from[i] < 32 || from[i] == '"' || from[i] == '\\') return 1;
+    int strange = 0;
+    for (Py_ssize_t i = 0; i < size; i++) strange |= (from[i] < 32) | (from[i] == '"') | (from[i] == '\\');
+    if (strange) return 1;
     char *at = grow(b, size + 2);
     if (at == NULL) return -1;
     *at = '"';
@@ -120,7 +135,6 @@ static int put_text(Buffer *b, PyObject *text) {
 }
 
 static int put_hex(Buffer *b, PyObject *bytes) {
-    static const char digits[] = "0123456789abcdef";
     if (bytes == Py_None) return PUT(b, "null");
     if (!PyBytes_Check(bytes)) return 1;
     Py_ssize_t size = PyBytes_GET_SIZE(bytes);
@@ -128,10 +142,7 @@ static int put_hex(Buffer *b, PyObject *bytes) {
     char *at = grow(b, 2 * size + 2);
     if (at == NULL) return -1;
     *at++ = '"';
-    for (Py_ssize_t i = 0; i < size; i++) {
-        *at++ = digits[from[i] >> 4];
-        *at++ = digits[from[i] & 15];
-    }
+    for (Py_ssize_t i = 0; i < size; i++, at += 2) memcpy(at, hexadecimal + 2 * from[i], 2);
     *at = '"';
     return 0;
 }

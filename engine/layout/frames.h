@@ -33,11 +33,9 @@ static PyObject *read_id(PyObject *self, PyObject *text) {
 
 /* Write 36 characters. */
 static void write_id(const unsigned char *from, char *at) {
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 16; i++, at += 2) {
         if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-        *at++ = digits[from[i] >> 4];
-        *at++ = digits[from[i] & 15];
+        memcpy(at, hexadecimal + 2 * from[i], 2);
     }
 }
 

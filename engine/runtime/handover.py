@@ -99,7 +99,8 @@ class HandOver:
             self._wake.set()
 
     def _on_lots(self, changes: Sequence[LotChange]) -> None:
-        ended = {ListingId(group_of(change.state.lot_id)) for change in changes if change.state.phase.is_final}
+        newest = {change.subject_id: change.state for change in changes}
+        ended = {ListingId(group_of(state.lot_id)) for state in newest.values() if state.phase.is_final}
         ended = {listing_id for listing_id in ended if self._engine.listings.state(listing_id) is not None}
         if ended:
             self._dirty |= ended
