@@ -32,7 +32,7 @@ from engine.layout import reference
 from engine.rules.auction.commands import PauseKind, PlaceBid
 from engine.rules.auction.events import BidAccepted, BidKind, BidRejected, LotPaused
 from engine.runtime.book import Live
-from engine.values import AMOUNT_MAX, Amount, InstantUs, PartyId, is_lot_id, parse_digits
+from engine.values import AMOUNT_MAX, Amount, InstantUs, PartyId, SubjectId, is_lot_id, parse_digits
 from gateway.live import messages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,6 +232,47 @@ def test_an_event_is_sealed_the_same(event: Any, live: Any, cause: Any, place: t
         assert told == (None, None, None, "engine", None)
     else:
         assert told == (cause.arrived_at_us, cause.command_id, cause.request_digest, cause.actor, cause.entry_id)
+
+
+def test_the_compiled_functions_keep_and_lose_no_reference() -> None:
+    live: Live[Any] = Live("lot/a", 3, None, b"p" * 32, {})
+    outside: Live[Any] = Live("lot/é", 3, None, b"p" * 32, {})  # left to the reference
+    bid = PlaceBid(bidder_id=PartyId("p"), amount=Amount(5))
+    event = BidRejected(bidder_id=PartyId("é"), amount=None, maximum=None, reject="late", data={"a": 1})
+    cause: Any = Envelope("a", bid, b"c" * 16, b"r" * 32, "p", InstantUs(1), print, entry_id="1-2")
+    receipt = Receipt(ACCEPTED, SubjectId("a"), b"c" * 16, 1, InstantUs(2), b"d" * 32)
+    frame = b'{"t":"bid","id":"00000000-0000-4000-8000-000000000000","lot":"a1","amount":"5"}'
+    watched = (
+        live,
+        outside,
+        bid,
+        event,
+        cause,
+        receipt,
+        cause.command_id,
+        cause.actor,
+        live.chain,
+        receipt.digest,
+        frame,
+    )
+
+    def once() -> None:
+        for place in (live, outside):
+            for why in (cause, None):
+                layout.seal_event(
+                    Record, CONTENT_TAG, CHAIN_TAG, WIRES[BidRejected], event, place, why, 1, 2, 3, 4, b"s" * 32
+                )
+        layout.accepted_frame(receipt, None)
+        codec.request_digest(bid)
+        layout.read_bid(frame)
+        with pytest.raises(TypeError):
+            layout.flat_digest("no bytes", None, None, None)  # type: ignore[arg-type]
+
+    once()
+    before = [sys.getrefcount(one) for one in watched]
+    for _ in range(100):
+        once()
+    assert [sys.getrefcount(one) for one in watched] == before
 
 
 @given(st.binary(max_size=20), bids | accepted | rejected)
