@@ -13,9 +13,6 @@ from engine.values import InstantUs
 
 SALT_LENGTH: Final = 32
 
-seal_columns: Final = partial(seal_row, Record, CONTENT_TAG, CHAIN_TAG)
-"""`seal` as the book calls it, with everything by position: the twelve columns of a header, body, salt, previous digest, entry."""
-
 seal_event: Final = partial(seal_event_row, Record, CONTENT_TAG, CHAIN_TAG)
 """`seal_event` as the book calls it: (wire, event, live, cause, epoch, seq, stream_seq, at_us, salt)."""
 
@@ -38,7 +35,7 @@ def seal(
     entry_id: str | None = None,
 ) -> Record:
     """Return the record; `previous` is the digest of the event before it in its stream. `entry_id` is outside the digests."""
-    return seal_columns(
-        shard, seq, epoch, stream, stream_seq, *type_version, at_us, arrived_at_us, command_id, request_digest, actor,
-        body, salt, previous, entry_id,
+    return seal_row(
+        Record, CONTENT_TAG, CHAIN_TAG, shard, seq, epoch, stream, stream_seq, *type_version, at_us, arrived_at_us, command_id,
+        request_digest, actor, body, salt, previous, entry_id,
     )  # fmt: skip

@@ -23,6 +23,13 @@ static void finish(Buffer *b) {
     if (b->bytes != b->first) PyMem_Free(b->bytes);
 }
 
+/* End with what was laid out as bytes; NULL if it was not `done`. */
+static PyObject *taken(Buffer *b, int done) {
+    PyObject *made = done ? NULL : PyBytes_FromStringAndSize(b->bytes, b->size);
+    finish(b);
+    return made;
+}
+
 /* Make room for `more` bytes; NULL with MemoryError set. */
 static char *widen(Buffer *b, Py_ssize_t more) {
     Py_ssize_t room = 2 * (b->size + more);

@@ -60,7 +60,6 @@ static PyObject *flat_object(PyObject *self, PyObject *const *given, Py_ssize_t 
     Buffer b;
     start(&b);
     int done = put_flat(&b, given[0], given[2]);
-    if (!done) made = PyBytes_FromStringAndSize(b.bytes, b.size);
-    finish(&b);
+    made = taken(&b, done);
     return done == 1 ? PyObject_CallOneArg(given[1], given[2]) : made;
 }

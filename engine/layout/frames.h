@@ -180,7 +180,6 @@ static PyObject *accepted_frame(PyObject *self, PyObject *const *given, Py_ssize
     int done = borrow(&receipts, given[0], receipt_names, told, OF_RECEIPT);
     if (!done && given[1] != Py_None) done = borrow(&bids, given[1], bid_names, bid, OF_BID);
     if (!done) done = put_accepted(&b, told, given[1] == Py_None ? NULL : bid);
-    if (!done) made = PyBytes_FromStringAndSize(b.bytes, b.size);
-    finish(&b);
+    made = taken(&b, done);
     return done == 1 ? by_reference("accepted_frame", given, count) : made;
 }

@@ -170,8 +170,7 @@ static PyObject *lay_rows(PyObject *rows, PyObject *names, PyObject *kinds, Cove
         }
     }
     if (!done) done = PUT(&b, "\377\377");
-    if (!done) made = PyBytes_FromStringAndSize(b.bytes, b.size);
-    finish(&b);
+    made = taken(&b, done);
     Py_XDECREF(known.type);
     return made;
 }

@@ -31,7 +31,7 @@ static int find_sha256(PyObject *module) {
     return PyModule_AddIntConstant(module, "DIRECT_SHA256", sha_final != NULL);
 }
 
-static PyObject *hashed(const char *bytes, Py_ssize_t size) {
+static PyObject *sha256(const char *bytes, Py_ssize_t size) {
     if (sha_final != NULL) {
         unsigned long long context[64]; /* SHA256_CTX has 112 bytes */
         unsigned char digest[32];
@@ -41,6 +41,13 @@ static PyObject *hashed(const char *bytes, Py_ssize_t size) {
     PyObject *hash = PyObject_CallFunction(hashlib_sha256, "y#", bytes, size);
     PyObject *digest = hash == NULL ? NULL : PyObject_CallMethod(hash, "digest", NULL);
     Py_XDECREF(hash);
+    return digest;
+}
+
+/* End with the digest of what was laid out; NULL if it was not `done`. */
+static PyObject *hashed(Buffer *b, int done) {
+    PyObject *digest = done ? NULL : sha256(b->bytes, b->size);
+    finish(b);
     return digest;
 }
 
@@ -56,8 +63,7 @@ static PyObject *sha256_of(PyObject *self, PyObject *const *given, Py_ssize_t co
     start(&b);
     int done = put(&b, PyBytes_AS_STRING(given[0]), PyBytes_GET_SIZE(given[0]));
     if (!done) done = put(&b, PyBytes_AS_STRING(given[1]), PyBytes_GET_SIZE(given[1]));
-    if (!done) digest = hashed(b.bytes, b.size);
-    finish(&b);
+    digest = hashed(&b, done);
     return digest;
 }
 
@@ -106,8 +112,7 @@ static PyObject *content_bytes(PyObject *self, PyObject *const *given, Py_ssize_
     Buffer b;
     start(&b);
     int done = put_content(&b, given);
-    if (!done) made = PyBytes_FromStringAndSize(b.bytes, b.size);
-    finish(&b);
+    made = taken(&b, done);
     return done == 1 ? by_reference("content_bytes", given, count) : made;
 }
 
@@ -123,8 +128,7 @@ static PyObject *flat_digest(PyObject *self, PyObject *const *given, Py_ssize_t 
     start(&b);
     int done = put(&b, PyBytes_AS_STRING(given[0]), PyBytes_GET_SIZE(given[0]));
     if (!done) done = put_flat(&b, given[1], given[3]);
-    if (!done) digest = hashed(b.bytes, b.size);
-    finish(&b);
+    digest = hashed(&b, done);
     return done == 1 ? by_reference("flat_digest", given, count) : digest;
 }
 
@@ -137,11 +141,10 @@ static PyObject *content_digest(PyObject *const *given) {
     Buffer b;
     start(&b);
     int done = put_content(&b, given);
-    if (!done) digest = hashed(b.bytes, b.size);
-    finish(&b);
+    digest = hashed(&b, done);
     if (done != 1) return digest;
     PyObject *covered = by_reference("content_bytes", given, 15);
-    if (covered != NULL) digest = hashed(PyBytes_AS_STRING(covered), PyBytes_GET_SIZE(covered));
+    if (covered != NULL) digest = sha256(PyBytes_AS_STRING(covered), PyBytes_GET_SIZE(covered));
     Py_XDECREF(covered);
     return digest;
 }
@@ -160,8 +163,7 @@ static PyObject *seal(PyObject *self, PyObject *const *given, Py_ssize_t count) 
         int done = put(&b, PyBytes_AS_STRING(given[2]), PyBytes_GET_SIZE(given[2]));
         if (!done) done = put(&b, PyBytes_AS_STRING(given[17]), PyBytes_GET_SIZE(given[17]));
         if (!done) done = put(&b, PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content));
-        if (!done) digest = hashed(b.bytes, b.size);
-        finish(&b);
+        digest = hashed(&b, done);
     }
     if (digest != NULL) {
         memcpy(fields, given + 3, 14 * sizeof *given);
@@ -182,14 +184,8 @@ enum { MAKE, CONTENT_TAG, CHAIN_TAG, WIRE, EVENT, LIVE, CAUSE, EPOCH, EVENT_SEQ,
 
 /* The canonical body of an event: by its plan where it has one, else by the function that makes any. */
 static PyObject *body_of(PyObject *wire, PyObject *event) {
-    PyObject *plan = PyTuple_GET_ITEM(wire, 2), *encode = PyTuple_GET_ITEM(wire, 3), *body = NULL;
-    if (plan == Py_None) return PyObject_CallOneArg(encode, event);
-    Buffer b;
-    start(&b);
-    int done = put_flat(&b, plan, event);
-    if (!done) body = PyBytes_FromStringAndSize(b.bytes, b.size);
-    finish(&b);
-    return done == 1 ? PyObject_CallOneArg(encode, event) : body;
+    PyObject *planned[] = {PyTuple_GET_ITEM(wire, 2), PyTuple_GET_ITEM(wire, 3), event};
+    return planned[0] == Py_None ? PyObject_CallOneArg(planned[1], event) : flat_object(NULL, planned, 3);
 }
 
 static PyObject *seal_event(PyObject *self, PyObject *const *given, Py_ssize_t count) {

@@ -29,7 +29,7 @@ from gateway.live.ports import History, LiveEngine
 from gateway.live.registry import SPOKES, TURN_S, Registry
 from gateway.live.session import RoomSession, Wire
 from gateway.live.settings import ROWS_KEPT, LiveSettings
-from gateway.live.visitors import Credentials, DoorClosed, Headers, Visitors, read_credentials
+from gateway.live.visitors import Credentials, DoorClosed, Headers, Visitor, Visitors, read_credentials
 
 log = logging.getLogger(__name__)
 
@@ -307,10 +307,10 @@ class LiveEdge:
 
     def serve_spoke(self, turn: int) -> None:
         """Serve the connections whose turn it is, and once a second the feeds."""
-        now_us = self._now_us()
+        now_us, stands = self._now_us(), self._visitors.standing_now()
         for session in self.registry.spoke(turn):
             try:
-                self._serve(session, now_us)
+                self._serve(session, now_us, stands)
             except Exception:  # one broken socket must not stop the heartbeats of all
                 log.exception("socket_broken")
                 session.wire.abort()
@@ -320,7 +320,7 @@ class LiveEdge:
             self.hub.forget_idle(now_us)
             self.registry.forget_old(now_us)
 
-    def _serve(self, session: RoomSession, now_us: int) -> None:
+    def _serve(self, session: RoomSession, now_us: int, stands: Callable[[Visitor], bool]) -> None:
         settings = self.settings
         silent_us = now_us - session.heard_us
         if session.ending:
@@ -331,7 +331,7 @@ class LiveEdge:
         elif session.slow_since_us:
             if now_us - session.slow_since_us > settings.slow_us:
                 session.end(s.SLOW, now_us, self._retry_ms(session))
-        elif session.visitor is not None and not self._visitors.standing_now()(session.visitor):
+        elif session.visitor is not None and not stands(session.visitor):
             session.end(s.SESSION_ENDED, now_us)
         elif session.welcomed:
             if silent_us > settings.quiet_us:

@@ -210,8 +210,7 @@ class RoomSession:
         self.waiting -= 1
         if not self.gone:
             self.outbox.append(m.answer(receipt))
-            if not self.queued:
-                self.on_output(self)
+            self.on_output(self)
 
     def refuse(self, code: str, now_us: int, **data: str | int) -> None:
         """Answer a frame that did not become a command; too many of them end the connection."""
