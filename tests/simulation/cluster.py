@@ -52,6 +52,14 @@ class ClusterPlan(Plan):
     """How far each engine's clock may be off."""
 
 
+def _look(task: asyncio.Task[None]) -> None:
+    """Take note of how a task ended. What nobody took note of is written down when it is collected, in the middle of anything: CPython
+    3.11 then parses source for the trace, and cannot while it parses a module that is being imported.
+    """
+    if not task.cancelled():
+        task.exception()
+
+
 class ClusterEngine(market.Engine):
     """One simulated engine process that shares the shards with others."""
 
@@ -84,6 +92,8 @@ class ClusterEngine(market.Engine):
             loop.create_task(self._beat()),
             loop.create_task(self.ownership.run()),
         ]
+        for task in self.tasks:
+            task.add_done_callback(_look)
 
     @property
     def serves(self) -> bool:
