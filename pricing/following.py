@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from engine.calendar import civil_of, day_of
 from engine.catalogue.achievements.store import Achievements, is_achievement_id
 from engine.catalogue.achievements.versions import AchievementId
-from engine.journal.codec import decode_event
+from engine.journal.codec import decode_event, type_of
 from engine.journal.follower import Connection, Follower
 from engine.journal.postgres import QUERIES as JOURNAL
 from engine.journal.secrecy import CLEAR, Secrecy
-from engine.journal.streams import LISTINGS, LOTS, NOTICES, StreamKind, kind_of
+from engine.journal.streams import LISTINGS, LOTS, StreamKind, kind_of
 from engine.rules.auction import events as ae
 from engine.rules.auction.state import LotState
 from engine.rules.listing import events as le
@@ -50,7 +50,9 @@ class OutcomeFeed:
     def __init__(self, pool: asyncpg.Pool, desk: PricingDesk, secrecy: Secrecy = CLEAR) -> None:
         self._pool, self._desk, self._secrecy = pool, desk, secrecy
         self._achievements = Achievements(pool)
-        self._follower = Follower(pool, CONSUMER, self._shards(), self._prepare, self._effect)
+        self._follower = Follower(
+            pool, CONSUMER, self._shards(), self._prepare, self._effect, [type_of(event) for event in _ENDS]
+        )
 
     async def run(self) -> None:
         """Look once: the process calls it again every few seconds."""
@@ -64,14 +66,10 @@ class OutcomeFeed:
     async def _prepare(self, rows: Sequence[asyncpg.Record]) -> Found:
         found: Found = []
         for row in rows:
-            kind = kind_of(row["stream"])
-            if kind not in (LOTS, LISTINGS, NOTICES):
-                continue
             event = decode_event(row["type"], row["version"], self._secrecy.show_body(row["body"]))
-            if isinstance(event, _ENDS):
-                one = await self._outcome(row["stream"], row["stream_seq"], row["at_us"], event)
-                if one is not None:
-                    found.append((f"{row['stream']}#{getattr(event, 'deal_no', row['stream_seq'])}", row["at_us"], one))
+            one = await self._outcome(row["stream"], row["stream_seq"], row["at_us"], event)
+            if one is not None:
+                found.append((f"{row['stream']}#{getattr(event, 'deal_no', row['stream_seq'])}", row["at_us"], one))
         return found
 
     async def _outcome(self, stream: str, until: int, at_us: int, event: Any) -> Observation | None:

@@ -19,6 +19,7 @@ from engine.bus.ports import MarketClock
 from engine.bus.replica import Replica
 from engine.bus.sender import Sender, SenderLimits
 from engine.evidence.receipts import Receipt
+from engine.journal.advances import AdvanceListener
 from engine.journal.log import JournalUnavailable
 from engine.journal.postgres import PostgresLog
 from engine.journal.secrecy import CLEAR, Vault
@@ -59,6 +60,7 @@ class LinkLane(Generic[C, E, S]):
         self.replica = replica
         self._sender = sender
         self.subscribe: Callable[[Listener[E, S]], None] = replica.subscribe
+        self.subscribe_advances: Callable[[AdvanceListener], None] = replica.subscribe_advances
 
     def submit(self, envelope: Envelope[C]) -> None:
         """Send a command to whoever decides; `envelope.reply` is called exactly once."""
@@ -243,6 +245,10 @@ class Link:
     def subscribe(self, listener: LotListener) -> None:
         """Call `listener` with the changes of lots."""
         self._lots.subscribe(listener)
+
+    def subscribe_advances(self, listener: AdvanceListener) -> None:
+        """Tell `listener` by how much the logs of lots grew."""
+        self._lots.subscribe_advances(listener)
 
     def state(self, lot_id: LotId) -> LotState | None:
         """Return the committed state of a lot in memory."""

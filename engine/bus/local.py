@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -12,11 +13,13 @@ from engine.evidence.receipts import Receipt
 from engine.rules.auction.commands import Command
 from engine.rules.auction.events import Event
 from engine.rules.auction.state import LotState
-from engine.values import InstantUs, LotId, SubjectId, shard_of
+from engine.values import InstantUs, SubjectId
 
 C = TypeVar("C")
 E = TypeVar("E")
 S = TypeVar("S")
+N = TypeVar("N")
+log = logging.getLogger(__name__)
 
 
 class Envelope(Struct, Generic[C], gc=False):
@@ -67,9 +70,13 @@ class Change(Struct, Generic[E, S], frozen=True, gc=False):
     state: S
 
 
-def shards_of(changes: Sequence[Change[Any, Any]]) -> set[int]:
-    """Return the shards of the lots that a commit changed."""
-    return {shard_of(LotId(subject_id)) for subject_id in {change.subject_id for change in changes}}
+def tell_all(listeners: Sequence[Callable[[N], None]], news: N) -> None:
+    """Tell every listener; a broken one must not stop the market, nor the others."""
+    for listener in listeners:
+        try:
+            listener(news)
+        except Exception:
+            log.exception("listener_failed")
 
 
 class Shards(Protocol):

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from engine.bus.local import Envelope, Listener, LotEnvelope, LotListener
 from engine.evidence.receipts import Receipt
+from engine.journal.advances import AdvanceListener
 from engine.rules.auction.commands import Command
 from engine.rules.auction.state import LotState
 from engine.rules.listing.commands import ListingCommand
@@ -56,6 +57,10 @@ class LanePort(Protocol[C, E, S]):
 
     def subscribe(self, listener: Listener[E, S]) -> None:
         """Call `listener` with the changes of each commit, in commit order."""
+        ...
+
+    def subscribe_advances(self, listener: AdvanceListener) -> None:
+        """Tell `listener` by how much the log of each shard grew, when the states in memory are as it left them."""
         ...
 
     def state(self, subject_id: SubjectId) -> S | None:
@@ -145,6 +150,10 @@ class MarketPort(Protocol):
 
     def subscribe(self, listener: LotListener) -> None:
         """Call `listener` with the changes of lots."""
+        ...
+
+    def subscribe_advances(self, listener: AdvanceListener) -> None:
+        """Tell `listener` by how much the logs of lots grew, see `LanePort.subscribe_advances`."""
         ...
 
     def state(self, lot_id: LotId) -> LotState | None:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from engine.bus import messages as m
-from engine.bus.local import Change, Listener
+from engine.bus.local import Change, Listener, tell_all
+from engine.journal.advances import Advance, AdvanceListener
 from engine.journal.codec import decode_event
 from engine.journal.digests import first_digest
 from engine.journal.folding import continues, fold_aside
@@ -71,6 +72,7 @@ class Replica(Generic[E, S]):
         self._journal_free = asyncio.Lock()
         """One question at a time on its one connection."""
         self._listeners: list[Listener[E, S]] = []
+        self._advance_listeners: list[AdvanceListener] = []
         self._awaited: dict[SubjectId, list[tuple[int, asyncio.Future[None]]]] = {}
         self._loaded = False
         self._heal = asyncio.Event()
@@ -78,6 +80,10 @@ class Replica(Generic[E, S]):
     def subscribe(self, listener: Listener[E, S]) -> None:
         """Call `listener` with the changes of each message, in commit order."""
         self._listeners.append(listener)
+
+    def subscribe_advances(self, listener: AdvanceListener) -> None:
+        """Tell `listener` by how much the log of each shard grew, when the states in memory are as it left them."""
+        self._advance_listeners.append(listener)
 
     @property
     def lag(self) -> int:
@@ -126,7 +132,7 @@ class Replica(Generic[E, S]):
         if not records or records[-1].seq <= view.seq:
             return
         if not view.behind and self._loaded and records[0].seq <= view.seq + 1:
-            self._take(view, records)
+            self._take(shard, view, records)
             return
         if (view.ahead and view.ahead[-1].seq + 1 != records[0].seq) or len(view.ahead) > AHEAD_MAX:
             view.ahead.clear()
@@ -151,9 +157,10 @@ class Replica(Generic[E, S]):
         if view.behind:
             self._heal.set()
 
-    def _take(self, view: _View, records: Sequence[Record]) -> None:
+    def _take(self, shard: int, view: _View, records: Sequence[Record]) -> None:
         """Fold records that follow without a gap, then tell."""
         changes: list[Change[E, S]] = []
+        before_seq = view.seq
         try:
             for record in records:
                 if record.seq > view.seq:
@@ -164,6 +171,7 @@ class Replica(Generic[E, S]):
         except _Unfolded:
             self._reach(view, records[-1].seq)
         view.target = max(view.target, view.seq)
+        self._tell_advance(shard, before_seq, view.seq, records)
         self._tell(changes)
 
     def _fold(self, record: Record) -> Change[E, S] | None:
@@ -191,14 +199,15 @@ class Replica(Generic[E, S]):
         self._chains[subject_id] = record.digest
         return Change(subject_id, record.epoch, record.stream_seq, record.at_us, event, state)
 
+    def _tell_advance(self, shard: int, before_seq: int, seq: int, records: Sequence[Record]) -> None:
+        streams = frozenset({record.stream for record in records if before_seq < record.seq <= seq})
+        if streams:
+            tell_all(self._advance_listeners, [Advance(shard, before_seq + 1, seq, streams)])
+
     def _tell(self, changes: Sequence[Change[E, S]]) -> None:
         if not changes:
             return
-        for listener in self._listeners:
-            try:
-                listener(changes)
-            except Exception:  # a broken listener must not stop the others
-                log.exception("listener_failed")
+        tell_all(self._listeners, changes)
         for change in changes if self._awaited else ():
             for seq, future in self._awaited.get(change.subject_id, ()):
                 if change.state.seq >= seq and not future.done():  # type: ignore[attr-defined]  # every state has one
@@ -240,6 +249,7 @@ class Replica(Generic[E, S]):
         self.healed += 1
         async with self._journal_free:
             records = await self._journal.shard_after(shard, view.seq, PAGE)
+        before_seq = view.seq
         for record in records:
             try:
                 change = self._fold(record)
@@ -248,11 +258,12 @@ class Replica(Generic[E, S]):
             view.seq, view.epoch = record.seq, max(view.epoch, record.epoch)
             if change is not None:
                 self._tell([change])
+        self._tell_advance(shard, before_seq, view.seq, records)
         while view.ahead and view.ahead[0].seq <= view.seq:
             view.ahead.popleft()
         if view.ahead and view.ahead[0].seq == view.seq + 1:
             ahead, view.ahead = list(view.ahead), deque()
-            self._take(view, ahead)
+            self._take(shard, view, ahead)
         if view.seq >= view.target:
             view.behind = False
             view.ahead.clear()

@@ -15,8 +15,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from engine.bus.local import LotChange, shards_of
-from engine.journal.follower import Connection, Follower, Page
+from engine.journal.follower import Connection, StreamFollower
 from engine.journal.queries import load_queries
 from engine.journal.records import LOT_STREAM, lot_of
 from engine.rules.auction.state import LotState
@@ -77,16 +76,13 @@ class Hall:
     def __init__(self, pool: asyncpg.Pool, load: Callable[[LotId], Awaitable[LotState | None]]) -> None:
         self._pool = pool
         self._load = load
-        self._follower = Follower(pool, CONSUMER, range(SHARDS), self._states_of, self._write, Page.TOUCHED)
-        self.follow = self._follower.follow
-        self.catch_up = self._follower.catch_up
+        follower = StreamFollower(pool, CONSUMER, range(SHARDS), self._states_of, self._write)
+        self.advanced = follower.advanced
+        self.follow = follower.follow
+        self.catch_up = follower.catch_up
 
-    def notice(self, changes: Sequence[LotChange]) -> None:
-        """Listener of the engine: something happened to these lots."""
-        self._follower.notice(shards_of(changes))
-
-    async def _states_of(self, page: Sequence[asyncpg.Record]) -> list[LotState]:
-        lots = [lot_of(row["stream"]) for row in page if row["stream"].startswith(LOT_STREAM)]
+    async def _states_of(self, streams: Sequence[str]) -> list[LotState]:
+        lots = [lot_of(stream) for stream in streams if stream.startswith(LOT_STREAM)]
         return [state for lot_id in lots if (state := await self._load(lot_id)) is not None]
 
     async def _write(self, connection: Connection, states: list[LotState]) -> None:

@@ -44,6 +44,11 @@ def encode_event(event: msgspec.Struct) -> tuple[str, int, bytes]:
     return name, version, encode(event)
 
 
+def type_of(event: type[Any]) -> str:
+    """Return the wire name of a class of events, as the log's column `type` holds it."""
+    return _NAMES[event][0]
+
+
 def decode_event(name: str, version: int, body: bytes) -> Any:
     """Rebuild an event; its class follows from its name, which begins with the kind of its stream.
 

@@ -1,20 +1,29 @@
 """A consumer of the log: reads shard by shard behind the writer, cursor and effect in one transaction, so each event acts once.
 
 Woken by changes in this process; at the start it looks into every shard, so nothing is missed that was committed while it was away.
+Bids are nearly all of the log, and few consumers want them: who wants events of some other types asks for those alone, and who only
+wants to know which streams changed takes it from the engine (docs/adr/0025).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from enum import StrEnum
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import asyncpg
+from msgspec import Struct
 
+from engine.journal.advances import Advance
 from engine.journal.postgres import QUERIES
 
+BIDS: Final = frozenset({"lot.bid_accepted", "lot.bid_rejected"})
+"""Nearly all of the log. The index `event_landmark` has everything else."""
+RECORDS_MAX: Final = 2_000
+"""Whole rows read in one turn."""
+STREAMS_OF_MAX: Final = 20_000
+"""Events whose streams are asked for in one turn: the database sums them up."""
 BUSY_EVENTS: Final = 1_000
 """More events than this in one look: the market is busy."""
 PAUSE_S: Final = 0.2
@@ -37,30 +46,24 @@ GONE: Final = (
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Effect = Callable[[Connection, Any], Awaitable[None]]
 """Writes what was prepared; runs inside the transaction that moves the cursor."""
-Prepare = Callable[[Sequence[asyncpg.Record]], Awaitable[Any]]
-"""Works out what a page of rows means, outside any transaction; `record_of` makes a whole row a `Record`."""
+Prepare = Callable[[Sequence[Any]], Awaitable[Any]]
+"""Works out what a page means, outside any transaction; `record_of` makes a whole row a `Record`."""
 
 log = logging.getLogger(__name__)
 
 
-class Page(StrEnum):
-    """What a consumer reads of a shard."""
+class Look(Struct, frozen=True):
+    """What stands in a shard after the cursor."""
 
-    RECORDS = "read_shard"
-    """Whole rows, oldest first."""
-    TOUCHED = "touched"
-    """Only which streams have new events: (stream, seq)."""
-    OUTCOMES = "outcomes"
-    """Rows without their bodies, except those that strike, sign or end a deal."""
-
-    @property
-    def events_max(self) -> int:
-        """Events passed over in one turn: whole rows are large, the others are summed up by the database."""
-        return 2_000 if self is Page.RECORDS else 20_000
+    found: Sequence[Any]
+    reached: int
+    """The cursor after it."""
+    more: bool
+    """There may be more now."""
 
 
 class Follower:
-    """One named consumer over some shards."""
+    """One named consumer over some shards. It is given whole rows, oldest first: all, or those of some types, none of them a bid."""
 
     def __init__(
         self,
@@ -69,12 +72,12 @@ class Follower:
         shards: Iterable[int],
         prepare: Prepare,
         effect: Effect,
-        page: Page = Page.RECORDS,
+        types: Collection[str] = (),
     ) -> None:
+        assert BIDS.isdisjoint(types), "the index does not find them"
         self._pool = pool
         self._consumer = consumer
-        self._page = QUERIES[page.value]
-        self._events_max = page.events_max
+        self._types = sorted(types)
         self._prepare = prepare
         self._effect = effect
         self._dirty = set(shards)
@@ -111,9 +114,10 @@ class Follower:
                 for shard in sorted(noticed):
                     # A page that is not full reached the head. What is committed meanwhile is noticed anew and waits its time: in
                     # a rush this would never end otherwise.
-                    while (events := await self._turn(shard, cursors)) >= self._events_max:
+                    more = True
+                    while more:
+                        events, more = await self._turn(shard, cursors)
                         passed += events
-                    passed += events
                     noticed.discard(shard)
             finally:
                 self._dirty |= noticed
@@ -123,20 +127,60 @@ class Follower:
         rows = await self._pool.fetch(QUERIES["cursors"], self._consumer)
         return {row["shard"]: row["seq"] for row in rows}
 
-    async def _turn(self, shard: int, cursors: dict[int, int]) -> int:
-        """Consume a page; return how many events it passed over: as many as a page holds if there may be more."""
+    async def _turn(self, shard: int, cursors: dict[int, int]) -> tuple[int, bool]:
+        """Consume a page; return how many events it passed over, and whether there may be more."""
         stood = cursors.get(shard, 0)
-        rows = await self._pool.fetch(self._page, shard, stood, self._events_max)
-        if not rows:
-            return 0
-        prepared = await self._prepare(rows)
-        reached = max(row["seq"] for row in rows)
+        look = await self._look(shard, stood)
+        if look.reached == stood:
+            return 0, False
+        prepared = await self._prepare(look.found)
         async with self._pool.acquire() as connection, connection.transaction():
-            moved = await connection.fetchval(QUERIES["move_cursor"], self._consumer, shard, reached, stood)
+            moved = await connection.fetchval(QUERIES["move_cursor"], self._consumer, shard, look.reached, stood)
             if moved is not None:
                 await self._effect(connection, prepared)
         if moved is None:  # another process has done this page, and perhaps not all that was noticed here
             cursors.update(await self._cursors())
-            return self._events_max
-        cursors[shard] = reached
-        return int(reached - stood)
+            return 0, True
+        cursors[shard] = look.reached
+        return look.reached - stood, look.more
+
+    async def _look(self, shard: int, stood: int) -> Look:
+        if not self._types:
+            rows = await self._pool.fetch(QUERIES["read_shard"], shard, stood, RECORDS_MAX)
+            return Look(rows, rows[-1]["seq"] if rows else stood, len(rows) == RECORDS_MAX)
+        head = await self._pool.fetchval(QUERIES["shard_head"], shard) or stood
+        if head == stood:
+            return Look((), stood, False)
+        rows = await self._pool.fetch(QUERIES["read_shard_types"], shard, stood, head, self._types, RECORDS_MAX)
+        full = len(rows) == RECORDS_MAX
+        return Look(rows, rows[-1]["seq"] if full else head, full)
+
+
+class StreamFollower(Follower):
+    """A consumer that is given the names of the streams with new events: it writes what their states are now.
+
+    What the engine told of a shard without a gap since the cursor is not read from the log again.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, consumer: str, shards: Iterable[int], prepare: Prepare, effect: Effect
+    ) -> None:
+        super().__init__(pool, consumer, shards, prepare, effect)
+        self._told: dict[int, Advance] = {}
+        """By shard: what was told since the last look."""
+
+    def advanced(self, advances: Sequence[Advance]) -> None:
+        """Listener of the engine: this is in the log now, and the states of these streams are as it left them."""
+        for advance in advances:
+            before = self._told.get(advance.shard)
+            follows = before is not None and before.last_seq + 1 == advance.first_seq
+            self._told[advance.shard] = before.joined(advance) if before is not None and follows else advance
+        self.notice([advance.shard for advance in advances])
+
+    async def _look(self, shard: int, stood: int) -> Look:
+        told = self._told.pop(shard, None)  # whatever becomes of this turn, the log says it again to the next
+        if told is not None and told.first_seq <= stood + 1:
+            return Look(sorted(told.streams), max(stood, told.last_seq), False)
+        rows = await self._pool.fetch(QUERIES["touched"], shard, stood, STREAMS_OF_MAX)
+        reached = max((row["seq"] for row in rows), default=stood)
+        return Look([row["stream"] for row in rows], reached, reached - stood >= STREAMS_OF_MAX)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from engine.bus.local import Envelope, LotEnvelope, LotListener, Shards
 from engine.calendar import Calendar
 from engine.evidence.receipts import Receipt
+from engine.journal.advances import AdvanceListener
 from engine.journal.log import JournalUnavailable
 from engine.journal.postgres_leases import PostgresLeases
 from engine.journal.records import Record
@@ -216,6 +217,10 @@ class Engine:
     def subscribe(self, listener: LotListener) -> None:
         """Call `listener` with the changes of lots, see `Lane.subscribe`."""
         self._lots.subscribe(listener)
+
+    def subscribe_advances(self, listener: AdvanceListener) -> None:
+        """Tell `listener` by how much the logs of lots grew, see `Lane.subscribe_advances`."""
+        self._lots.subscribe_advances(listener)
 
     def state(self, lot_id: LotId) -> LotState | None:
         """Return the committed state of a lot in memory."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
-from engine.bus.local import Change, Envelope, Listener, Shards, receipt_for
+from engine.bus.local import Change, Envelope, Listener, Shards, receipt_for, tell_all
 from engine.evidence.receipts import Receipt
+from engine.journal.advances import AdvanceListener, advances_of
 from engine.journal.codec import encode_state
 from engine.journal.folding import fold_aside
 from engine.journal.postgres import PostgresLog
@@ -61,6 +62,7 @@ class Lane(Generic[C, E, S]):
         self.rules = rules
         self._process = process
         self._listeners: list[Listener[E, S]] = []
+        self._advance_listeners: list[AdvanceListener] = []
         self._journal = PostgresLog(process.dsn, rules.kind, process.secrecy())
         self._side_journal = PostgresLog(process.dsn, rules.kind, process.secrecy())
         self._side_lock = asyncio.Lock()
@@ -70,7 +72,7 @@ class Lane(Generic[C, E, S]):
         options: dict[str, Any] = {
             "limits": process.limits,
             "tell": self._tell,
-            "publish": process.publish,
+            "publish": self._publish,
             "on_commit": process.on_commit,
             "listener": process.listener,
         }
@@ -118,6 +120,10 @@ class Lane(Generic[C, E, S]):
     def subscribe(self, listener: Listener[E, S]) -> None:
         """Call `listener` with the changes of each commit, in commit order, after the askers were answered."""
         self._listeners.append(listener)
+
+    def subscribe_advances(self, listener: AdvanceListener) -> None:
+        """Tell `listener` by how much the log of each shard grew with each commit, when the states in memory are as it left them."""
+        self._advance_listeners.append(listener)
 
     def state(self, subject_id: SubjectId) -> S | None:
         """Return a committed state in memory."""
@@ -169,9 +175,10 @@ class Lane(Generic[C, E, S]):
         except Exception:  # the next start only takes longer; the heartbeat itself must go on
             log.warning("snapshots_not_saved", exc_info=True)
 
+    def _publish(self, records: Sequence[Record]) -> None:
+        self._process.publish(records)
+        if self._advance_listeners:
+            tell_all(self._advance_listeners, advances_of(records))
+
     def _tell(self, changes: Sequence[Change[E, S]]) -> None:
-        for listener in self._listeners:
-            try:
-                listener(changes)
-            except Exception:  # a broken listener must not stop the market
-                log.exception("listener_failed")
+        tell_all(self._listeners, changes)

@@ -68,7 +68,7 @@ class SnapshotFollower:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._base = f"http://{_reachable(services.config.host)}:{services.config.http_port}"
-        self._follower = Follower(services.pool, "page_snapshots", ALL_SHARDS, self._fetch, self._keep)
+        self._follower = Follower(services.pool, "page_snapshots", ALL_SHARDS, self._fetch, self._keep, MOMENTS)
         engine = services.engine
         for kind, subscribe in (
             (LOTS, engine.subscribe),
@@ -96,7 +96,7 @@ class SnapshotFollower:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH_S)) as http:
             for row in rows:
                 kind = kind_of(row["stream"])
-                if kind is None or row["type"] not in MOMENTS or row["at_us"] < oldest_us:
+                if kind is None or row["at_us"] < oldest_us:
                     continue
                 subject = kind.subject(row["stream"])
                 pages = _PAGES[row["type"].partition(".")[0]]

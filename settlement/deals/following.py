@@ -14,8 +14,8 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct
 
-from engine.journal.codec import decode_event
-from engine.journal.follower import BEHIND, Follower, Page
+from engine.journal.codec import decode_event, type_of
+from engine.journal.follower import BEHIND, Follower
 from engine.journal.queries import load_queries
 from engine.journal.secrecy import CLEAR, Secrecy
 from engine.journal.streams import LISTINGS, LOTS, NOTICES
@@ -38,7 +38,8 @@ EVENTS_A_TURN: Final = 2_000
 DECISIVE: Final = frozenset(
     {LotSold, LotAllocated, DealStruck, DealSigned, DealDefaulted, AgreementStruck, ContractRecorded}
 )
-"""Events that say something about a deal: those of the statement `outcomes`."""
+"""Events that say something about a deal."""
+DECISIVE_TYPES: Final = frozenset(type_of(event) for event in DECISIVE)
 QUERIES: Final = load_queries(Path(__file__).parent.parent / "sql" / "following.sql")
 
 log = logging.getLogger(__name__)
@@ -53,13 +54,13 @@ class Meaning(Struct, frozen=True):
 
 
 class DealFollowing:
-    """The consumer. A further way of sale: a branch of `_meaning`, its events in `DECISIVE` and in the journal's statement `outcomes`."""
+    """The consumer. A further way of sale: a branch of `_meaning`, its events in `DECISIVE`."""
 
     def __init__(self, pool: asyncpg.Pool, deals: Deals, secrecy: Secrecy = CLEAR) -> None:
         self._pool = pool
         self._secrecy = secrecy
         self._deals = deals
-        self._follower = Follower(pool, CONSUMER, ALL_SHARDS, self._meanings, self._write, Page.OUTCOMES)
+        self._follower = Follower(pool, CONSUMER, ALL_SHARDS, self._meanings, self._write, DECISIVE_TYPES)
         self._wake = asyncio.Event()
 
     def notice(self, changes: Sequence[Any]) -> None:
@@ -88,7 +89,7 @@ class DealFollowing:
         await self._follower.catch_up()
 
     async def _meanings(self, rows: Sequence[asyncpg.Record]) -> list[Meaning]:
-        return [meaning for row in rows if row["body"] is not None for meaning in await self._of_row(row)]
+        return [meaning for row in rows for meaning in await self._of_row(row)]
 
     async def _of_row(self, row: asyncpg.Record) -> list[Meaning]:
         """Return what an event means; one that cannot be understood is shown to an operator and holds nothing up."""

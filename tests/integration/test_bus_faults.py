@@ -14,6 +14,7 @@ from engine.bus.link import Link
 from engine.bus.local import Envelope, LotEnvelope
 from engine.bus.wire import Login, connect
 from engine.evidence.receipts import Receipt
+from engine.journal.advances import Advance
 from engine.journal.codec import request_digest
 from engine.journal.sealing import seal
 from engine.rules.auction.commands import PlaceBid
@@ -113,6 +114,8 @@ async def test_a_message_that_is_lost_is_read_from_the_log(market: Market, monke
     await open_lot(link, LOT, "A", "B")
     changes: list[int] = []
     link.subscribe(lambda told: changes.extend(change.seq for change in told))
+    advances: list[Advance] = []
+    link.subscribe_advances(advances.extend)
     replica = link._lots.replica
     hear, heard = replica.told, itertools.count()
 
@@ -129,6 +132,11 @@ async def test_a_message_that_is_lost_is_read_from_the_log(market: Market, monke
     assert changes == list(range(head.seq - 9, head.seq + 1)), "each once and in order"
     assert link.state(LOT) == head
     assert link.healed > 0
+    assert [one.first_seq for one in advances[1:]] == [one.last_seq + 1 for one in advances[:-1]], (
+        "told without a gap all the same"
+    )
+    assert sum(one.last_seq - one.first_seq + 1 for one in advances) == 10
+    assert {one.streams for one in advances} == {frozenset({f"lot/{LOT}"})}
 
 
 async def test_what_nobody_with_the_key_has_said_is_not_believed(market: Market, redis: RedisServers) -> None:

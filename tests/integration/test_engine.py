@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import asyncpg
 import pytest
@@ -15,6 +15,7 @@ from engine.catalogue.codes.calendar_data import load_calendar
 from engine.evidence.receipts import Outcome, Receipt
 from engine.evidence.verification import verify_log
 from engine.journal import embedded
+from engine.journal.advances import Advance
 from engine.journal.codec import encode_state, request_digest
 from engine.journal.postgres import PostgresLog
 from engine.journal.reader import Reader
@@ -91,6 +92,37 @@ async def test_an_acknowledged_bid_is_in_postgresql(desk: Desk) -> None:
     await connection.close()
     assert row is not None
     assert (row["stream"], row["stream_seq"], row["actor"]) == (lot_stream(LotId("a1")), receipt.seq, "A")
+
+
+async def test_whoever_follows_the_log_is_told_of_every_record_once_and_finds_the_state_as_it_left_it(
+    desk: Desk,
+) -> None:
+    told: list[tuple[int, int, frozenset[str], list[int]]] = []
+
+    def hear(advances: Sequence[Advance]) -> None:
+        for one in advances:
+            states = [desk.engine.state(LotId(stream.removeprefix("lot/"))) for stream in sorted(one.streams)]
+            told.append((one.shard, one.last_seq, one.streams, [state.seq for state in states if state is not None]))
+            assert one.first_seq == heads.get(one.shard, 1) + 1, "after the taking there is no gap"
+            heads[one.shard] = one.last_seq
+
+    heads: dict[int, int] = {}
+    desk.engine.subscribe_advances(hear)
+    for lot in ("a1", "a2", "b7"):
+        await desk.open_lot(lot, "A", "B")
+    for number in range(6):
+        await asyncio.gather(*(desk.bid(lot, "AB"[number % 2], 100 + 10 * number) for lot in ("a1", "a2", "b7")))
+    connection = await asyncpg.connect(desk.dsn)
+    rows = await connection.fetch(
+        "SELECT shard, max(seq) AS head, array_agg(DISTINCT stream) AS streams FROM event WHERE type <> 'shard.owner_taken'"
+        " AND stream LIKE 'lot/%' GROUP BY shard"
+    )
+    await connection.close()
+    assert heads == {row["shard"]: row["head"] for row in rows}
+    for row in rows:
+        streams = frozenset().union(*(streams for shard, _, streams, _ in told if shard == row["shard"]))
+        assert sorted(streams) == sorted(row["streams"])
+    assert all(len(streams) == len(seqs) for _, _, streams, seqs in told), "the state was there already"
 
 
 async def test_the_same_id_gives_the_same_answer_and_other_content_is_refused(desk: Desk) -> None:

@@ -96,7 +96,7 @@ async def test_a_period_ends_by_itself_and_everything_is_rebuilt_from_the_log(
 
 async def test_the_index_follows_the_log_and_knows_what_waits(engine: Engine, pool: asyncpg.Pool) -> None:
     index = NoticeIndex(pool, engine.notices.load)
-    engine.notices.subscribe(index.notice)
+    engine.notices.subscribe_advances(index.advanced)
     await say(engine, submit())
     await index.catch_up()
     assert [row.phase for row in await index.in_phases([NoticePhase.APPROVAL])] == ["approval"]

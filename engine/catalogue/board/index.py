@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import msgspec
 
-from engine.bus.local import Change, LotChange, shards_of
 from engine.calendar import Calendar
 from engine.catalogue.board.entries import (
     BoardEntry,
@@ -21,7 +20,7 @@ from engine.catalogue.board.entries import (
     entry_of_row,
     row_of,
 )
-from engine.journal.follower import Connection, Follower, Page
+from engine.journal.follower import Connection, StreamFollower
 from engine.journal.queries import load_queries
 from engine.journal.streams import LISTINGS, LOTS, NOTICES, StreamKind
 from engine.rules.auction.state import LotState
@@ -36,8 +35,6 @@ from engine.values import (
     ListingId,
     LotId,
     NoticeId,
-    shard_of_listing,
-    shard_of_notice,
 )
 
 PAGE_MAX: Final = 100
@@ -73,21 +70,9 @@ class Board:
         self._lots = lots
         self._listings = listings
         self._notices = notices
-        self.lots = Follower(pool, "board-lots", range(SHARDS), self._lot_rows, self._write, Page.TOUCHED)
-        self.listings = Follower(pool, "board-listings", LISTING_SHARDS, self._listing_rows, self._write, Page.TOUCHED)
-        self.notices = Follower(pool, "board-notices", NOTICE_SHARDS, self._notice_rows, self._write, Page.TOUCHED)
-
-    def lots_changed(self, changes: Sequence[LotChange]) -> None:
-        """Listener of the engine: something happened to these lots."""
-        self.lots.notice(shards_of(changes))
-
-    def listings_changed(self, changes: Sequence[Change[Any, Any]]) -> None:
-        """Listener of the engine: something happened to these listings."""
-        self.listings.notice({shard_of_listing(ListingId(change.subject_id)) for change in changes})
-
-    def notices_changed(self, changes: Sequence[Change[Any, Any]]) -> None:
-        """Listener of the engine: something happened to these notices."""
-        self.notices.notice({shard_of_notice(NoticeId(change.subject_id)) for change in changes})
+        self.lots = StreamFollower(pool, "board-lots", range(SHARDS), self._lot_rows, self._write)
+        self.listings = StreamFollower(pool, "board-listings", LISTING_SHARDS, self._listing_rows, self._write)
+        self.notices = StreamFollower(pool, "board-notices", NOTICE_SHARDS, self._notice_rows, self._write)
 
     async def catch_up(self) -> None:
         """Take what was committed before; the board is complete when it returns."""
@@ -166,16 +151,16 @@ class Board:
         revision: int = await self._pool.fetchval(_QUERIES["revision"])
         return revision
 
-    async def _lot_rows(self, page: Sequence[asyncpg.Record]) -> list[BoardEntry]:
+    async def _lot_rows(self, streams: Sequence[str]) -> list[BoardEntry]:
         found = []
-        for state in await _states(page, LOTS, self._lots):
+        for state in await _states(streams, LOTS, self._lots):
             result = lot_result(state, self._calendar())
             if result is not None:
                 found.append(entry_of_result(result, EntryKind.AUCTION, state.seq, state.last_at_us, ""))
         return found
 
-    async def _listing_rows(self, page: Sequence[asyncpg.Record]) -> list[BoardEntry]:
-        states = [state for state in await _states(page, LISTINGS, self._listings) if state.deals]
+    async def _listing_rows(self, streams: Sequence[str]) -> list[BoardEntry]:
+        states = [state for state in await _states(streams, LISTINGS, self._listings) if state.deals]
         titles = await self.mongolian_titles([state.subject.achievement_id for state in states])
         return [
             entry_of_result(
@@ -185,8 +170,8 @@ class Board:
             for result in listing_results(state, self._calendar())
         ]
 
-    async def _notice_rows(self, page: Sequence[asyncpg.Record]) -> list[BoardEntry]:
-        states = await _states(page, NOTICES, self._notices)
+    async def _notice_rows(self, streams: Sequence[str]) -> list[BoardEntry]:
+        states = await _states(streams, NOTICES, self._notices)
         return [entry for state in states if (entry := entry_of_notice(state)) is not None]
 
     async def mongolian_titles(self, achievement_ids: Sequence[str]) -> dict[str, str]:
@@ -201,10 +186,8 @@ class Board:
             await connection.execute(_QUERIES["touch"])
 
 
-async def _states(
-    page: Sequence[asyncpg.Record], kind: StreamKind, load: Callable[[Any], Awaitable[S | None]]
-) -> list[S]:
-    ids = [kind.subject(row["stream"]) for row in page if row["stream"].startswith(kind.prefix)]
+async def _states(streams: Sequence[str], kind: StreamKind, load: Callable[[Any], Awaitable[S | None]]) -> list[S]:
+    ids = [kind.subject(stream) for stream in streams if stream.startswith(kind.prefix)]
     return [state for one in ids if (state := await load(one)) is not None]
 
 

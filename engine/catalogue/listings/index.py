@@ -10,14 +10,12 @@ from typing import Any, Final
 
 import asyncpg
 
-from engine.bus.local import Change
 from engine.catalogue.listings.rows import DealRow, IntentRow, ListingPage, ListingRow
-from engine.journal.follower import Connection, Follower, Page
+from engine.journal.follower import Connection, StreamFollower
 from engine.journal.queries import load_queries
 from engine.journal.streams import LISTINGS
-from engine.rules.listing.events import ListingEvent
 from engine.rules.listing.state import DealPhase, IntentPhase, ListingPhase, ListingState
-from engine.values import LISTING_SHARDS, ListingId, PartyId, shard_of_listing
+from engine.values import LISTING_SHARDS, ListingId, PartyId
 
 CONSUMER: Final = "listings"
 PAGE_MAX: Final = 100
@@ -33,16 +31,13 @@ class ListingIndex:
     def __init__(self, pool: asyncpg.Pool, load: Callable[[ListingId], Awaitable[ListingState | None]]) -> None:
         self._pool = pool
         self._load = load
-        self._follower = Follower(pool, CONSUMER, LISTING_SHARDS, self._states_of, self._write, Page.TOUCHED)
-        self.follow = self._follower.follow
-        self.catch_up = self._follower.catch_up
+        follower = StreamFollower(pool, CONSUMER, LISTING_SHARDS, self._states_of, self._write)
+        self.advanced = follower.advanced
+        self.follow = follower.follow
+        self.catch_up = follower.catch_up
 
-    def notice(self, changes: Sequence[Change[ListingEvent, ListingState]]) -> None:
-        """Listener of the engine: something happened to these listings."""
-        self._follower.notice({shard_of_listing(ListingId(change.subject_id)) for change in changes})
-
-    async def _states_of(self, page: Sequence[asyncpg.Record]) -> list[ListingState]:
-        ids = [LISTINGS.subject(row["stream"]) for row in page if row["stream"].startswith(LISTINGS.prefix)]
+    async def _states_of(self, streams: Sequence[str]) -> list[ListingState]:
+        ids = [LISTINGS.subject(stream) for stream in streams if stream.startswith(LISTINGS.prefix)]
         return [state for one in ids if (state := await self._load(ListingId(one))) is not None]
 
     async def _write(self, connection: Connection, states: list[ListingState]) -> None:

@@ -10,17 +10,15 @@ from typing import Any, Final
 
 import asyncpg
 
-from engine.bus.local import Change
 from engine.catalogue.notices.rows import NoticePage, NoticeRow, ObjectionRow
-from engine.journal.follower import Connection, Follower, Page
+from engine.journal.follower import Connection, StreamFollower
 from engine.journal.queries import load_queries
 from engine.journal.streams import NOTICES
 from engine.rules.publicity.answers import open_objections
 from engine.rules.publicity.content import Confidential
-from engine.rules.publicity.events import NoticeEvent
 from engine.rules.publicity.state import NoticePhase, NoticeState, ObjectionPhase
 from engine.rules.publicity.visibility import closest_tie, objection_state
-from engine.values import NOTICE_SHARDS, NoticeId, PartyId, shard_of_notice
+from engine.values import NOTICE_SHARDS, NoticeId, PartyId
 
 CONSUMER: Final = "publicity"
 PAGE_MAX: Final = 100
@@ -35,16 +33,13 @@ class NoticeIndex:
     def __init__(self, pool: asyncpg.Pool, load: Callable[[NoticeId], Awaitable[NoticeState | None]]) -> None:
         self._pool = pool
         self._load = load
-        self._follower = Follower(pool, CONSUMER, NOTICE_SHARDS, self._states_of, self._write, Page.TOUCHED)
-        self.follow = self._follower.follow
-        self.catch_up = self._follower.catch_up
+        follower = StreamFollower(pool, CONSUMER, NOTICE_SHARDS, self._states_of, self._write)
+        self.advanced = follower.advanced
+        self.follow = follower.follow
+        self.catch_up = follower.catch_up
 
-    def notice(self, changes: Sequence[Change[NoticeEvent, NoticeState]]) -> None:
-        """Listener of the engine: something happened to these notices."""
-        self._follower.notice({shard_of_notice(NoticeId(change.subject_id)) for change in changes})
-
-    async def _states_of(self, page: Sequence[asyncpg.Record]) -> list[NoticeState]:
-        ids = [NOTICES.subject(row["stream"]) for row in page if row["stream"].startswith(NOTICES.prefix)]
+    async def _states_of(self, streams: Sequence[str]) -> list[NoticeState]:
+        ids = [NOTICES.subject(stream) for stream in streams if stream.startswith(NOTICES.prefix)]
         return [state for one in ids if (state := await self._load(NoticeId(one))) is not None]
 
     async def _write(self, connection: Connection, states: list[NoticeState]) -> None:

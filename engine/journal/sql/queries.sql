@@ -187,17 +187,13 @@ SELECT stream, max(seq) AS seq FROM (
     SELECT stream, seq FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3
 ) page GROUP BY stream;
 
--- name: outcomes
--- A page of a shard for the consumer of deals: where a deal is struck, signed or in default, and (without body) how far the page goes.
-WITH page AS MATERIALIZED (SELECT seq, type FROM event WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3),
-outcome AS (
-    SELECT seq, true AS told FROM page
-    WHERE type IN ('lot.sold', 'lot.allocated', 'listing.deal_struck', 'listing.deal_signed', 'listing.deal_defaulted', 'notice.agreement_struck',
-        'notice.contract_recorded')
-),
-wanted AS (SELECT * FROM outcome UNION ALL (SELECT seq, false FROM page ORDER BY seq DESC LIMIT 1))
-SELECT e.seq, e.stream, e.stream_seq, e.type, e.version, e.at_us, e.digest, CASE WHEN w.told THEN e.body END AS body
-FROM wanted w JOIN event e ON e.shard = $1 AND e.seq = w.seq ORDER BY e.seq;
+-- name: read_shard_types
+-- A page of a shard for consumers of certain events, none of them a bid: whole rows, up to a place that is known.
+SELECT * FROM event WHERE shard = $1 AND seq > $2 AND seq <= $3 AND type NOT IN ('lot.bid_accepted', 'lot.bid_rejected') AND type = ANY($4::text[])
+ORDER BY seq LIMIT $5;
+
+-- name: shard_head
+SELECT seq FROM event WHERE shard = $1 ORDER BY seq DESC LIMIT 1;
 
 -- name: claim_log_key
 INSERT INTO log_key (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING;
