@@ -29,30 +29,24 @@ SELECT CASE WHEN pg_is_in_recovery() THEN 0
 
 -- name: live_lots
 -- Lots that were published and have not ended.
-SELECT e.stream FROM event e
-WHERE e.shard = ANY($1::smallint[]) AND e.type IN ('lot.published', 'lot.session_published') AND NOT EXISTS (
-    SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
-    AND f.type IN ('lot.sold', 'lot.allocated', 'lot.passed', 'lot.voided', 'lot.withdrawn')
-)
-ORDER BY e.stream;
+SELECT stream FROM event
+WHERE shard = ANY($1::smallint[]) AND type IN ('lot.published', 'lot.session_published',
+    'lot.sold', 'lot.allocated', 'lot.passed', 'lot.voided', 'lot.withdrawn')
+GROUP BY stream HAVING bool_and(type IN ('lot.published', 'lot.session_published')) ORDER BY stream;
 
 -- name: live_listings
 -- Listings that were handed in and have not ended.
-SELECT e.stream FROM event e
-WHERE e.shard = ANY($1::smallint[]) AND e.type = 'listing.submitted' AND NOT EXISTS (
-    SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
-    AND f.type IN ('listing.ended', 'listing.withdrawn', 'listing.terminated', 'listing.refused')
-)
-ORDER BY e.stream;
+SELECT stream FROM event
+WHERE shard = ANY($1::smallint[]) AND type IN ('listing.submitted',
+    'listing.ended', 'listing.withdrawn', 'listing.terminated', 'listing.refused')
+GROUP BY stream HAVING bool_and(type IN ('listing.submitted')) ORDER BY stream;
 
 -- name: live_notices
 -- Notices that were handed in and have not ended.
-SELECT e.stream FROM event e
-WHERE e.shard = ANY($1::smallint[]) AND e.type = 'notice.submitted' AND NOT EXISTS (
-    SELECT FROM event f WHERE f.shard = e.shard AND f.stream = e.stream
-    AND f.type IN ('notice.archived', 'notice.withdrawn', 'notice.terminated')
-)
-ORDER BY e.stream;
+SELECT stream FROM event
+WHERE shard = ANY($1::smallint[]) AND type IN ('notice.submitted',
+    'notice.archived', 'notice.withdrawn', 'notice.terminated')
+GROUP BY stream HAVING bool_and(type IN ('notice.submitted')) ORDER BY stream;
 
 -- name: live_probes
 -- The prober's one stream, once it has begun; it never ends.
