@@ -14,13 +14,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from engine.bus.local import Change, LotChange
+from engine.bus.local import Change
 from engine.bus.ports import MarketPort
 from engine.calendar import Calendar
 from engine.evidence.receipts import Outcome, Receipt
+from engine.journal.advances import Advance
 from engine.journal.codec import request_digest
 from engine.journal.folding import CorruptLog
 from engine.journal.log import JournalUnavailable
+from engine.journal.records import LOT_STREAM, lot_of
 from engine.rules.auction.commands import AdmitBidder, Command, PublishLot, Subject
 from engine.rules.auction.state import LotState, Phase
 from engine.rules.listing.commands import ListedSubject, ListingCommand, RecordSession, RecountPeriod, SessionOutcome
@@ -60,7 +62,7 @@ class HandOver:
         self._wake = asyncio.Event()
         self._wake.set()
         engine.listings.subscribe(self._on_listings)
-        engine.subscribe(self._on_lots)
+        engine.subscribe_advances(self._on_lots)
 
     async def follow(self) -> None:
         """Work for ever."""
@@ -98,9 +100,10 @@ class HandOver:
             self._dirty |= waiting
             self._wake.set()
 
-    def _on_lots(self, changes: Sequence[LotChange]) -> None:
-        newest = {change.subject_id: change.state for change in changes}
-        ended = {ListingId(group_of(state.lot_id)) for state in newest.values() if state.phase.is_final}
+    def _on_lots(self, advances: Sequence[Advance]) -> None:
+        lots = [lot_of(one) for advance in advances for one in advance.streams if one.startswith(LOT_STREAM)]
+        states = [state for lot_id in lots if (state := self._engine.state(lot_id)) is not None]
+        ended = {ListingId(group_of(state.lot_id)) for state in states if state.phase.is_final}
         ended = {listing_id for listing_id in ended if self._engine.listings.state(listing_id) is not None}
         if ended:
             self._dirty |= ended

@@ -71,9 +71,11 @@ class Hub:
 
     def on_changes(self, changes: Sequence[LotChange]) -> None:
         """Take the changes of one commit, in order."""
-        feeds = self.feeds
+        subject_id, feed = "", None
         for change in changes:
-            feed = feeds.get(LotId(change.subject_id))
+            if change.subject_id != subject_id:  # in a rush all are of one lot
+                subject_id = change.subject_id
+                feed = self.feeds.get(LotId(subject_id))
             if feed is None:
                 continue
             something = feed.note(change)

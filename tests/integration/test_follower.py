@@ -132,9 +132,7 @@ async def test_a_consumer_of_certain_events_is_given_those_alone_and_its_cursor_
     assert await Follower(pool, "test", [SHARD], prepare, nothing, ["lot.sold"]).catch_up() == 8
     assert seen == looks
     assert await Follower(pool, "test", [SHARD], prepare, nothing, ["lot.sold"]).catch_up() == 0
-    plan = await pool.fetch(
-        f"EXPLAIN (FORMAT TEXT) {QUERIES['read_shard_types']}", SHARD, 0, 9, ["lot.sold"], 10
-    )
+    plan = await pool.fetch(f"EXPLAIN (FORMAT TEXT) {QUERIES['read_shard_types']}", SHARD, 0, 9, ["lot.sold"], 10)
     assert any("event_landmark" in row[0] for row in plan), "bids are not looked at"
     await pool.close()
     await log.close()
