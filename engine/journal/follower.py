@@ -2,7 +2,7 @@
 
 Woken by changes in this process; at the start it looks into every shard, so nothing is missed that was committed while it was away.
 Bids are nearly all of the log, and few consumers want them: who wants events of some other types asks for those alone, and who only
-wants to know which streams changed takes it from the engine (docs/adr/0025).
+wants to know which streams changed takes it from the engine (docs/adr/0024).
 """
 
 from __future__ import annotations
