@@ -168,7 +168,7 @@ async def serve(
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with (
-        running(config, report=report, on_fenced=stopping.set, over_redis=over_redis) as services,
+        running(config, report=report, on_end=stopping.set, over_redis=over_redis) as services,
         pricing_beside(services.config, services.pricing),
     ):
         calm_garbage_collector()
@@ -186,7 +186,7 @@ async def running(
     config: Config,
     *,
     report: Report = lambda line: None,
-    on_fenced: Callable[[], None] = lambda: None,
+    on_end: Callable[[], None] = lambda: None,
     over_redis: bool = False,
 ) -> AsyncIterator[Services]:
     """Yield a running market (or a gateway of one, `over_redis`).
@@ -214,7 +214,7 @@ async def running(
 
             engine = link_to_engines(config, dsn, log_key, metrics)
         else:
-            engine = _own_engine(base, on_fenced)
+            engine = _own_engine(base, on_end)
         duties = Duties(stack, pool, engine.owner if over_redis else None)
         services = await _start_parts(base, engine, duties, stack)
         services = await _start_live(services, stack)
@@ -266,7 +266,7 @@ class _Base:
     traced: Hooks
 
 
-def _own_engine(base: _Base, on_fenced: Callable[[], None]) -> Engine:
+def _own_engine(base: _Base, on_end: Callable[[], None]) -> Engine:
     config, calendar, traced = base.config, base.calendar, base.traced
     limits = WriterLimits(inbox_max=config.inbox_max, batch_max=config.batch_max)
     return Engine(
@@ -275,7 +275,7 @@ def _own_engine(base: _Base, on_fenced: Callable[[], None]) -> Engine:
         on_commit=traced.on_commit,
         publish=traced.publish,
         tap=traced.tap,
-        on_fenced=on_fenced,
+        on_end=on_end,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
@@ -60,14 +59,15 @@ class Engine:
         calendar: Callable[[], Calendar],
         *,
         on_commit: Callable[[int, float], None] = lambda rows, seconds: None,
-        on_fenced: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
         publish: Callable[[Sequence[Record]], None] = lambda records: None,
         tap: Callable[[Envelope[Any]], None] | None = None,
     ) -> None:
+        """Make an engine. `on_end` is called when it will not serve any more: another one has taken over, or a part of it broke."""
         self.clock = SteadyClock()
         self.owner = f"{os.uname().nodename}/{os.getpid()}/{secrets.token_hex(4)}"
         self._settings = settings
-        self._on_fenced = on_fenced
+        self._on_end = on_end
         process = Process(
             dsn=settings.dsn,
             owner=self.owner,
@@ -109,6 +109,8 @@ class Engine:
             *(loop.create_task(self._write(lane.writer)) for lane in self._lanes),
             loop.create_task(self._beat()),
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._end_if_broken)
         try:
             async with asyncio.timeout(60):
                 await self._first_serving.wait()
@@ -120,23 +122,25 @@ class Engine:
             raise JournalUnavailable("another engine has taken over")
         if self.ownership is not None:
             self._owning = loop.create_task(self.ownership.run())
+            self._owning.add_done_callback(self._end_if_broken)
 
     async def stop(self) -> None:
         """Hand over what others can take, answer what was taken, then let go."""
         if self._owning is not None and self.ownership is not None:
             self._owning.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._owning
+            await asyncio.wait([self._owning])
             self._owning = None
-            await self.ownership.leave()
+            try:
+                await self.ownership.leave()
+            except Exception:  # others take the shards when the lease has run out
+                log.exception("not_handed_over")
         for lane in self._lanes:
             lane.writer.stop()
         if self._tasks:
             *writing, beating = self._tasks
-            await asyncio.gather(*writing)
+            await asyncio.wait(writing)
             beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beating
+            await asyncio.wait([beating])
         self._tasks = []
         for lane in self._lanes:
             await lane.close()
@@ -245,7 +249,16 @@ class Engine:
             log.error("fenced_out", extra={"owner": self.owner})
             self.fenced = True
             self._first_serving.set()
-            self._on_fenced()
+            self._on_end()
+
+    def _end_if_broken(self, task: asyncio.Task[None]) -> None:
+        """A part that ended by a bug would be missed by nobody: the others would go on without its signs of life, its look at stalls or
+        its share of the shards. The process ends in order and is started anew.
+        """
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("engine_broken", exc_info=error)
+            self._first_serving.set()
+            self._on_end()
 
     async def _beat(self) -> None:
         """Notice stalls, leave signs of life while serving, keep snapshots, follow the wall clock."""

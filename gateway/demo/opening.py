@@ -75,7 +75,7 @@ async def _open(http_port: int | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        services = await stack.enter_async_context(running(config, report=_say, on_fenced=stopping.set))
+        services = await stack.enter_async_context(running(config, report=_say, on_end=stopping.set))
         _say("正在准备演示账户与标的 / preparing demonstration accounts and lots")
         password = _password(config.data_dir / "demo-password")
         accounts = {login: await _account(services, login, shown, role, password) for login, shown, role in VISITORS}

@@ -121,7 +121,7 @@ def _engine(
         settings,
         lambda: calendar,
         on_commit=traced.on_commit,
-        on_fenced=stopping.set,
+        on_end=stopping.set,
         publish=publish,
         tap=traced.tap,
     )

@@ -208,7 +208,7 @@ async def test_a_second_engine_on_the_same_log_ends_the_first(fresh_database: st
     """What the first had not committed is not in the log, and it says so instead of serving on."""
     fenced = asyncio.Event()
     async with (
-        running(market_config(fresh_database, tmp_path / "one"), on_fenced=fenced.set) as first,
+        running(market_config(fresh_database, tmp_path / "one"), on_end=fenced.set) as first,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
     ):
         town = Town(first, http)

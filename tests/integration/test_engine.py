@@ -234,6 +234,28 @@ async def test_an_ended_lot_is_read_from_its_last_snapshot(desk: Desk) -> None:
     assert desk.engine.lots() == [ended]
 
 
+async def test_an_engine_of_which_a_part_breaks_ends_and_is_started_anew(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+    engine = Engine(EngineSettings(dsn=fresh_database, stall_us=30_000_000), load_calendar, on_end=ended.set)
+
+    async def bug(*arguments: object) -> None:
+        raise ZeroDivisionError("a bug in what leaves the signs of life")
+
+    await engine.start()
+    monkeypatch.setattr(engine._lots, "sign", bug)
+    async with asyncio.timeout(60):
+        await ended.wait()
+    assert not engine.fenced
+    await engine.stop()
+    again = Desk(fresh_database)
+    await again.engine.start()
+    await again.open_lot("a1", "A")
+    assert (await again.bid("a1", "A", 100)).decision is Outcome.ACCEPTED
+    await again.engine.stop()
+
+
 async def _state_from_log(dsn: str, *, snapshots: bool) -> bytes:
     from engine.journal.postgres import PostgresLog
     from engine.runtime.book import rebuild

@@ -124,6 +124,24 @@ async def test_a_session_in_its_closing_window_is_handed_over_and_gets_its_time_
     assert await is_clean(fresh_database)
 
 
+async def test_an_engine_whose_look_at_the_shards_breaks_ends_and_the_other_takes_its_share(
+    two: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    ended = asyncio.Event()
+    monkeypatch.setattr(first, "_on_end", ended.set)
+
+    async def bug() -> float:
+        raise ZeroDivisionError("a bug")
+
+    assert first.ownership is not None
+    monkeypatch.setattr(first.ownership, "look", bug)
+    async with asyncio.timeout(BOUND_S):
+        await ended.wait()
+    await first.stop()
+    await until(lambda: second.epochs.keys() == SHARED)
+
+
 class EngineProcess:
     """A child that bids on what it serves, and what it has said."""
 
