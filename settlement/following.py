@@ -81,8 +81,9 @@ class Following:
         """Act on every event after the cursors; return how many there were."""
         rows = await self._pool.fetch(QUERIES["cursors"], CONSUMER)
         cursors = {row["shard"]: row["seq"] for row in rows}
+        behind = await self._pool.fetch(QUERIES["shards_behind"], CONSUMER, list(shards))
         done = 0
-        for shard in shards:
+        for shard in [row["shard"] for row in behind]:
             try:
                 done += await self._shard(shard, cursors.get(shard, 0))
             except GONE:
