@@ -17,10 +17,6 @@ class Advance(Struct, frozen=True):
     last_seq: int
     streams: frozenset[str]
 
-    def joined(self, later: Advance) -> Advance:
-        """Return this and what followed it without a gap."""
-        return Advance(self.shard, self.first_seq, later.last_seq, self.streams | later.streams)
-
 
 def advances_of(records: Sequence[Record]) -> list[Advance]:
     """Return how far each shard went with the records of one commit, which are in the order of the log."""

@@ -156,6 +156,14 @@ class Follower:
         return Look(rows, rows[-1]["seq"] if full else head, full)
 
 
+class Told(Struct):
+    """What the engine told of a shard since the last look, without a gap."""
+
+    first_seq: int
+    last_seq: int
+    streams: set[str]
+
+
 class StreamFollower(Follower):
     """A consumer that is given the names of the streams with new events: it writes what their states are now.
 
@@ -166,15 +174,17 @@ class StreamFollower(Follower):
         self, pool: asyncpg.Pool, consumer: str, shards: Iterable[int], prepare: Prepare, effect: Effect
     ) -> None:
         super().__init__(pool, consumer, shards, prepare, effect)
-        self._told: dict[int, Advance] = {}
-        """By shard: what was told since the last look."""
+        self._told: dict[int, Told] = {}
 
     def advanced(self, advances: Sequence[Advance]) -> None:
         """Listener of the engine: this is in the log now, and the states of these streams are as it left them."""
         for advance in advances:
-            before = self._told.get(advance.shard)
-            follows = before is not None and before.last_seq + 1 == advance.first_seq
-            self._told[advance.shard] = before.joined(advance) if before is not None and follows else advance
+            told = self._told.get(advance.shard)
+            if told is not None and told.last_seq + 1 == advance.first_seq:
+                told.last_seq = advance.last_seq
+                told.streams |= advance.streams
+            else:
+                self._told[advance.shard] = Told(advance.first_seq, advance.last_seq, set(advance.streams))
         self.notice([advance.shard for advance in advances])
 
     async def _look(self, shard: int, stood: int) -> Look:
