@@ -178,8 +178,9 @@ async def test_what_the_engine_told_without_a_gap_is_not_read_from_the_log(fresh
     consumer.tell(5, 7, "lot/told")
     consumer.tell(8, 9, "lot/told", "lot/too")
     assert await consumer.look() == (5, [["lot/told", "lot/too"]]), "the log holds neither of them"
-    consumer.tell(6, 9, "lot/old")
-    assert await consumer.look() == (0, []), "the cursor has passed it"
+    for last in (9, 8):
+        consumer.tell(6, last, "lot/old")
+        assert await consumer.look() == (0, []), "the cursor has passed it"
     consumer.tell(9, 10, "lot/old", "lot/new")
     assert await consumer.look() == (1, [["lot/new", "lot/old"]]), "once too often does no harm"
     await pool.close()
