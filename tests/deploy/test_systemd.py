@@ -1,20 +1,25 @@
-"""The units as delivered: systemd reads them without a complaint, and they leave little open."""
+"""The units as delivered, the market's and the backup's: systemd reads them without a complaint, and they leave little open."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.cli import _parser
 from gateway.config import Config, EngineConfig
+from gateway.safekeeping import backup_command
 
 DELIVERED = Path(__file__).parents[2] / "deploy" / "systemd"
 ANALYZE = shutil.which("systemd-analyze") or ""
 UNITS = sorted(DELIVERED.glob("*.service"))
+TIMERS = sorted(DELIVERED.glob("*.timer"))
 EXPOSURE_MAX = 25
 """Of 100; `systemd-analyze security` calls up to 20 "OK" and a unit without any of this "UNSAFE" (96)."""
 analyzed = pytest.mark.skipif(not ANALYZE, reason="no systemd here: the units were NOT verified")
@@ -60,12 +65,13 @@ def instance(unit: Path) -> str:
 
 
 def test_every_long_running_command_has_a_unit_and_every_unit_a_command() -> None:
-    assert {command_of(unit) for unit in UNITS} == {"serve", "engine", "gateway", "settlement", "pricing", "probe"}
+    parts = {"serve", "engine", "gateway", "settlement", "pricing", "probe"}
+    assert {command_of(unit) for unit in UNITS} == parts | {"backup", "restore"}
     assert {command_of(unit) for unit in UNITS} <= COMMANDS
 
 
 @analyzed
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.parametrize("unit", [*UNITS, *TIMERS], ids=lambda unit: unit.name)
 def test_systemd_reads_the_unit_without_a_complaint(unit: Path, installed: Path) -> None:
     done = analyze(installed, "verify", "--recursive-errors=no", "--man=no", str(installed / instance(unit)))
     ours = [line for line in done.stderr.splitlines() if "ortoo" in line]
@@ -79,8 +85,34 @@ def test_the_unit_leaves_little_open(unit: Path, installed: Path) -> None:
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr
 
 
+def test_the_backup_runs_as_it_is_called_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+
+    def run(command: str, work: Coroutine[Any, Any, int]) -> int:
+        work.close()
+        called.append(command)
+        return 0
+
+    monkeypatch.setattr(backup_command, "_run", run)
+    for unit in UNITS:
+        if unit.name.startswith("ortoo-backup-"):
+            line = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
+            _, command, *arguments = line.split()
+            entry = {"backup": backup_command.backup, "restore": backup_command.restore_command}[command]
+            assert entry(arguments) == 0, "no wrong call"
+    assert sorted(called) == ["backup", "backup", "restore"]
+
+
+def test_what_runs_once_is_not_started_again_by_itself_but_by_its_timer() -> None:
+    once = {unit.stem for unit in UNITS if "Type=oneshot" in unit.read_text()}
+    assert once == {timer.stem for timer in TIMERS}
+    for name in once:
+        assert "Restart=no" in (DELIVERED / f"{name}.service.d" / "30-once.conf").read_text()
+
+
 def test_the_variables_of_the_example_files_exist() -> None:
     known = {f"ORTOO_{name.upper()}" for model in (Config, EngineConfig) for name in model.model_fields}
+    known |= {"PGPASSFILE", *re.findall(r"\$\{(\w+)\}", "".join(unit.read_text() for unit in UNITS))}
     for file in DELIVERED.glob("*.env"):
         given = {line.partition("=")[0] for line in file.read_text().splitlines() if line and not line.startswith("#")}
         assert given <= known, file.name
