@@ -288,11 +288,11 @@ async def _start_parts(base: _Base, engine: MarketPort, duties: Duties, stack: A
     stack.callback(passwords.close)
     accounts = Accounts(pool, identities, passwords, session_hours=config.session_hours)
     hall = Hall(pool, engine.load)
-    engine.subscribe_advances(hall.advanced)
+    engine.subscribe_advances(hall.follower.advanced)
     listings = ListingIndex(pool, engine.listings.load)
-    engine.listings.subscribe_advances(listings.advanced)
+    engine.listings.subscribe_advances(listings.follower.advanced)
     publicity = NoticeIndex(pool, engine.notices.load)
-    engine.notices.subscribe_advances(publicity.advanced)
+    engine.notices.subscribe_advances(publicity.follower.advanced)
     board = Board(pool, lambda: calendar, engine.load, engine.listings.load, engine.notices.load)
     engine.subscribe_advances(board.lots.advanced)
     engine.listings.subscribe_advances(board.listings.advanced)
@@ -300,9 +300,9 @@ async def _start_parts(base: _Base, engine: MarketPort, duties: Duties, stack: A
     hand_over = HandOver(engine, calendar)
     await engine.start()
     stack.push_async_callback(engine.stop)
-    await hall.catch_up()
-    await listings.catch_up()
-    await publicity.catch_up()
+    await hall.follower.catch_up()
+    await listings.follower.catch_up()
+    await publicity.follower.catch_up()
     await board.catch_up()
     reader = Reader(pool, Vault(base.log_key))
     live = _live_edge(config, engine, reader, identities)
@@ -379,9 +379,9 @@ async def _start_parts(base: _Base, engine: MarketPort, duties: Duties, stack: A
     stack.push_async_callback(services.banking.close)
     add_bank_gauges(metrics, services.banking.counted)
     for work in (
-        hall.follow,
-        listings.follow,
-        publicity.follow,
+        hall.follower.follow,
+        listings.follower.follow,
+        publicity.follower.follow,
         board.lots.follow,
         board.listings.follow,
         board.notices.follow,

@@ -15,9 +15,9 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from engine.journal.follower import Connection, StreamFollower
+from engine.journal.follower import Connection, StreamFollower, states_of
 from engine.journal.queries import load_queries
-from engine.journal.records import LOT_STREAM, lot_of
+from engine.journal.streams import LOTS
 from engine.rules.auction.state import LotState
 from engine.rules.visibility import public_end_us
 from engine.values import SHARDS, LotId
@@ -75,15 +75,7 @@ class Hall:
 
     def __init__(self, pool: asyncpg.Pool, load: Callable[[LotId], Awaitable[LotState | None]]) -> None:
         self._pool = pool
-        self._load = load
-        follower = StreamFollower(pool, CONSUMER, range(SHARDS), self._states_of, self._write)
-        self.advanced = follower.advanced
-        self.follow = follower.follow
-        self.catch_up = follower.catch_up
-
-    async def _states_of(self, streams: Sequence[str]) -> list[LotState]:
-        lots = [lot_of(stream) for stream in streams if stream.startswith(LOT_STREAM)]
-        return [state for lot_id in lots if (state := await self._load(lot_id)) is not None]
+        self.follower = StreamFollower(pool, CONSUMER, range(SHARDS), states_of(LOTS, load, LotId), self._write)
 
     async def _write(self, connection: Connection, states: list[LotState]) -> None:
         await connection.executemany(_QUERIES["upsert_lot"], [_row(state) for state in states])

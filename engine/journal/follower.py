@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import asyncpg
 from msgspec import Struct
 
 from engine.journal.advances import Advance
 from engine.journal.postgres import QUERIES
+from engine.journal.streams import StreamKind
 
 BIDS: Final = frozenset({"lot.bid_accepted", "lot.bid_rejected"})
 """Nearly all of the log. The index `event_landmark` has everything else."""
@@ -49,6 +50,8 @@ Effect = Callable[[Connection, Any], Awaitable[None]]
 Prepare = Callable[[Sequence[Any]], Awaitable[Any]]
 """Works out what a page means, outside any transaction; `record_of` makes a whole row a `Record`."""
 
+Id = TypeVar("Id")
+S = TypeVar("S")
 log = logging.getLogger(__name__)
 
 
@@ -194,3 +197,15 @@ class StreamFollower(Follower):
         rows = await self._pool.fetch(QUERIES["touched"], shard, stood, STREAMS_OF_MAX)
         reached = max((row["seq"] for row in rows), default=stood)
         return Look([row["stream"] for row in rows], reached, reached - stood >= STREAMS_OF_MAX)
+
+
+def states_of(
+    kind: StreamKind, load: Callable[[Id], Awaitable[S | None]], subject: Callable[[str], Id]
+) -> Callable[[Sequence[str]], Awaitable[list[S]]]:
+    """Return what gives the states that the streams of one kind have now; other streams, and what cannot be found, are left out."""
+
+    async def states(streams: Sequence[str]) -> list[S]:
+        ids = [subject(kind.subject(stream)) for stream in streams if stream.startswith(kind.prefix)]
+        return [state for one in ids if (state := await load(one)) is not None]
+
+    return states

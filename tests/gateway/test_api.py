@@ -180,7 +180,7 @@ async def test_requests_of_a_network_have_a_budget(fresh_database: str, tmp_path
 
 async def test_the_hall_is_searched(town: Town):
     await town.lot("a1")
-    await town.services.hall.catch_up()
+    await town.services.hall.follower.catch_up()
     anyone = await town.person(None)
     searches = {
         "": 1,
@@ -405,7 +405,7 @@ async def test_secrets_reach_nobody_who_may_not_see_them(town: Town):
     lot = await town.lot(reserve=t.Reserve(Amount(7_654_321), public=False))
     await admitted(town, lot, anna, bert)
     await anna.post(f"{LOTS}/{lot}/bids", wish(maximum="1234567"))
-    await town.services.hall.catch_up()
+    await town.services.hall.follower.catch_up()
     seen = []
     for person in (bert, anyone):
         for body in (wish(amount="1"), wish(amount="1100"), wish(maximum="1000000"), {}):

@@ -95,7 +95,7 @@ async def test_a_second_round_and_the_sell_off_are_put_up_from_the_round_before(
     assert ft.is_sell_off(play)
     third = form["lot_id"]
     # Everybody reads the history, in both directions.
-    await town.services.hall.catch_up()
+    await town.services.hall.follower.catch_up()
     watcher = await town.person(None)
     texts = {lot: (await html(watcher, f"/lots/{lot}"))[1] for lot in (first, second, third)}
     assert f'href="/lots/{second}"' in texts[first]

@@ -36,7 +36,7 @@ async def say(person: Person, fair: Fair, act: str, **fields: Any) -> tuple[int,
 
 async def test_a_listing_is_checked_published_and_an_application_passed(fair: Fair) -> None:
     await fair.submit()
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     status, text = await html(fair.operator, "/desk/listings")
     assert status == 200 and f"/desk/listings/{fair.name}" in text and not KEY.search(text)
     assert (await say(fair.operator, fair, "publish"))[0] == 303

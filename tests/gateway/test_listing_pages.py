@@ -46,7 +46,7 @@ async def test_what_is_not_published_is_not_there(fair: Fair, town: Town) -> Non
 
 async def test_a_visitor_finds_it_and_is_told_what_is_missing(fair: Fair, town: Town) -> None:
     await fair.published()
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     visitor = await town.person(None)
     status, text = await html(visitor, "/listings")
     assert status == 200 and f"/listings/{fair.name}" in text and not KEY.search(text)
@@ -61,7 +61,7 @@ async def test_a_listing_in_a_banner_is_found_under_it_and_its_league(fair: Fair
     assert fair.seller.account is not None
     fair.achievement = await release_achievement(fair.services, fair.seller.account, region="150121")
     await fair.published()
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     visitor = await town.person(None)
     for region, found in (("150000", True), ("150100", True), ("150121", True), ("150122", False), ("150200", False)):
         status, text = await html(visitor, f"/listings?region={region}")
@@ -94,7 +94,7 @@ async def test_a_buyers_way_from_application_to_the_session(fair: Fair) -> None:
     await fair.act(fair.seller, "intents/1/answer", agrees=True)
     await fair.until(lambda state: state.intents[0].phase is IntentPhase.DEPOSIT_DUE)
     assert f"/me/deposits/{fair.name}.1" in await look(buyer, fair)
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     assert f"/me/deposits/{fair.name}.1" in (await html(buyer, "/me/listings"))[1]
     await fair.pay(1)
     state = await fair.until(lambda one: one.intents[0].phase is IntentPhase.ADMITTED)
@@ -182,7 +182,7 @@ async def test_offers_and_the_answer_to_them(fair: Fair) -> None:
 
 async def test_a_watched_listing_stands_in_the_list_until_it_is_taken_off(fair: Fair) -> None:
     await fair.published()
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     buyer = await fair.verified(Role.BIDDER)
     assert (await say(buyer, fair, "watch"))[0] == 303
     assert f"/listings/{fair.name}" in (await html(buyer, "/me/listings"))[1]

@@ -259,7 +259,7 @@ async def test_what_was_transferred_is_not_listed_again(fair: Fair) -> None:
     assert (await second(fair, "second"))[1]["data"]["problems"] == "achievement: listed_already"
     await fair.act(fair.operator, "deals/1/signing", contract_ref="JS-1")
     await fair.in_phase(ListingPhase.SIGNED)
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     assert (await second(fair, "second"))[1]["data"]["problems"] == "achievement: sold_already"
 
 

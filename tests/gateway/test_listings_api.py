@@ -177,13 +177,13 @@ async def test_posted_seats_go_to_the_first_and_then_it_is_sold_out(fair: Fair) 
 
 async def test_the_operators_queues_name_what_waits(fair: Fair) -> None:
     await fair.submit()
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     _, queues = await fair.operator.get("/api/v1/desk/listings")
     assert [row["listing"] for row in queues["to_check"]] == [fair.name]
     await fair.act(fair.operator, "publish")
     (buyer,) = await buyers(fair, 1)
     await fair.act(buyer, "intents")
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     _, queues = await fair.operator.get("/api/v1/desk/listings")
     assert queues["to_check"] == [] and [row["intent_no"] for row in queues["to_review"]] == [1]
 
@@ -192,7 +192,7 @@ async def test_the_watch_list_is_ones_own(fair: Fair) -> None:
     await fair.published()
     buyer, other = await buyers(fair, 2)
     await buyer.send("POST", f"{LISTINGS}/{fair.name}/watch")
-    await fair.services.listings.catch_up()
+    await fair.services.listings.follower.catch_up()
     assert [row["listing"] for row in (await buyer.get("/api/v1/me/listings"))[1]["watched"]] == [fair.name]
     assert (await other.get("/api/v1/me/listings"))[1]["watched"] == []
     await buyer.send("DELETE", f"{LISTINGS}/{fair.name}/watch")

@@ -132,7 +132,7 @@ async def test_anybody_objects_adds_evidence_and_follows_it_to_the_decision(agre
     assert state.objections[0].receipt_no in text and not KEY.search(text)
     assert (await look(anybody, files))[0] == 404, "without the key nobody reads it"
     assert (await put_file(anybody, f"{files}/files?{key}", "zu-spaet.pdf", PDF))[0] == 409
-    await agreed.services.publicity.catch_up()
+    await agreed.services.publicity.follower.catch_up()
     secret = key.removeprefix("key=")
     assert (await send(anybody, "/objections", receipt=state.objections[0].receipt_no, key="wrong"))[0] == 404
     assert (await send(anybody, "/objections", receipt=state.objections[0].receipt_no, key=secret))[0] == 303

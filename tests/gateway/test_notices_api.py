@@ -40,7 +40,7 @@ async def test_an_agreement_is_published_certified_concluded_and_archived(agreed
         True,
     )
     assert (await agreed.applicant.get(f"{NOTICES}/{agreed.name}"))[1]["inside"]["bodies"] == ["office"]
-    await agreed.services.publicity.catch_up()
+    await agreed.services.publicity.follower.catch_up()
     _, page = await anybody.get(f"{NOTICES}?region=15&phases=published")
     assert [row["notice"] for row in page["notices"]] == [agreed.name]
     await agreed.certified()
@@ -215,7 +215,7 @@ async def test_a_person_that_cannot_be_one_is_refused(agreed: Agreement, town: T
 async def test_a_supervisor_reads_the_queue_and_only_an_operator_acts(agreed: Agreement, town: Town) -> None:
     await agreed.published()
     assert (await agreed.object(await town.person(None)))[0] == 200
-    await agreed.services.publicity.catch_up()
+    await agreed.services.publicity.follower.catch_up()
     supervisor: Person = await town.person(Role.SUPERVISOR)
     status, queues = await supervisor.get("/api/v1/desk/publicity")
     assert (status, len(queues["to_receive"])) == (200, 1)

@@ -209,7 +209,7 @@ async def test_an_agent_bids_for_his_principal_until_the_authorisation_is_taken_
         state = fair.services.engine.state(LotId(lot))
         assert state is not None and state.leader == principal.account.party
         code, deposit = state.codes[principal.account.party], f"{fair.name}.1"
-        await fair.services.listings.catch_up()
+        await fair.services.listings.follower.catch_up()
         await sees_the_principals_matters(agent, deposit, said["seq"], lot)
         for stranger in (late, rival):
             await sees_nothing_of(stranger, deposit, said["seq"], lot)

@@ -96,15 +96,15 @@ async def test_a_period_ends_by_itself_and_everything_is_rebuilt_from_the_log(
 
 async def test_the_index_follows_the_log_and_knows_what_waits(engine: Engine, pool: asyncpg.Pool) -> None:
     index = NoticeIndex(pool, engine.notices.load)
-    engine.notices.subscribe_advances(index.advanced)
+    engine.notices.subscribe_advances(index.follower.advanced)
     await say(engine, submit())
-    await index.catch_up()
+    await index.follower.catch_up()
     assert [row.phase for row in await index.in_phases([NoticePhase.APPROVAL])] == ["approval"]
     assert (await index.search()).notices == []  # not published: not on the board
     await say(engine, approval())
     await say(engine, c.PublishNotice())
     await say(engine, objection())
-    await index.catch_up()
+    await index.follower.catch_up()
     page = await index.search(words="苜蓿", field="08", region="15", phases=["objected"])
     assert [(row.notice, row.price, row.open_objections, row.objection_state) for row in page.notices] == [
         (NOTICE, "80000000", 1, "open")
@@ -114,7 +114,7 @@ async def test_the_index_follows_the_log_and_knows_what_waits(engine: Engine, po
     assert [(one.receipt_no, one.ground) for one in waiting] == [("notice-1-001", "ownership")]
     await say(engine, received(admitted=False))
     await until(engine, NoticePhase.PUBLISHED)
-    await index.catch_up()
+    await index.follower.catch_up()
     assert await index.objections_in_phases([ObjectionPhase.FILED]) == []
     assert (await index.changed())[0].objection_state == "closed"
 

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import asyncpg
 import msgspec
@@ -20,9 +20,9 @@ from engine.catalogue.board.entries import (
     entry_of_row,
     row_of,
 )
-from engine.journal.follower import Connection, StreamFollower
+from engine.journal.follower import Connection, StreamFollower, states_of
 from engine.journal.queries import load_queries
-from engine.journal.streams import LISTINGS, LOTS, NOTICES, StreamKind
+from engine.journal.streams import LISTINGS, LOTS, NOTICES
 from engine.rules.auction.state import LotState
 from engine.rules.listing.state import ListingState
 from engine.rules.publicity.state import NoticeState
@@ -43,7 +43,6 @@ RUNNING_MAX: Final = 5_000
 FOR_EVER_US: Final = 2**62
 _QUERIES: Final = load_queries(Path(__file__).parent / "queries.sql")
 _POSITION: Final = re.compile(r"([0-9]{1,18})~([a-z]+/[a-z0-9./-]{1,60})")
-S = TypeVar("S")
 log = logging.getLogger(__name__)
 
 
@@ -67,9 +66,9 @@ class Board:
     ) -> None:
         self._pool = pool
         self._calendar = calendar
-        self._lots = lots
-        self._listings = listings
-        self._notices = notices
+        self._lots = states_of(LOTS, lots, LotId)
+        self._listings = states_of(LISTINGS, listings, ListingId)
+        self._notices = states_of(NOTICES, notices, NoticeId)
         self.lots = StreamFollower(pool, "board-lots", range(SHARDS), self._lot_rows, self._write)
         self.listings = StreamFollower(pool, "board-listings", LISTING_SHARDS, self._listing_rows, self._write)
         self.notices = StreamFollower(pool, "board-notices", NOTICE_SHARDS, self._notice_rows, self._write)
@@ -153,14 +152,14 @@ class Board:
 
     async def _lot_rows(self, streams: Sequence[str]) -> list[BoardEntry]:
         found = []
-        for state in await _states(streams, LOTS, self._lots):
+        for state in await self._lots(streams):
             result = lot_result(state, self._calendar())
             if result is not None:
                 found.append(entry_of_result(result, EntryKind.AUCTION, state.seq, state.last_at_us, ""))
         return found
 
     async def _listing_rows(self, streams: Sequence[str]) -> list[BoardEntry]:
-        states = [state for state in await _states(streams, LISTINGS, self._listings) if state.deals]
+        states = [state for state in await self._listings(streams) if state.deals]
         titles = await self.mongolian_titles([state.subject.achievement_id for state in states])
         return [
             entry_of_result(
@@ -171,7 +170,7 @@ class Board:
         ]
 
     async def _notice_rows(self, streams: Sequence[str]) -> list[BoardEntry]:
-        states = await _states(streams, NOTICES, self._notices)
+        states = await self._notices(streams)
         return [entry for state in states if (entry := entry_of_notice(state)) is not None]
 
     async def mongolian_titles(self, achievement_ids: Sequence[str]) -> dict[str, str]:
@@ -184,11 +183,6 @@ class Board:
         if entries:
             await connection.executemany(_QUERIES["upsert"], [row_of(entry) for entry in entries])
             await connection.execute(_QUERIES["touch"])
-
-
-async def _states(streams: Sequence[str], kind: StreamKind, load: Callable[[Any], Awaitable[S | None]]) -> list[S]:
-    ids = [kind.subject(stream) for stream in streams if stream.startswith(kind.prefix)]
-    return [state for one in ids if (state := await load(one)) is not None]
 
 
 def region_pattern(code: str) -> str:

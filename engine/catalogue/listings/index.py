@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 
 from engine.catalogue.listings.rows import DealRow, IntentRow, ListingPage, ListingRow
-from engine.journal.follower import Connection, StreamFollower
+from engine.journal.follower import Connection, StreamFollower, states_of
 from engine.journal.queries import load_queries
 from engine.journal.streams import LISTINGS
 from engine.rules.listing.state import DealPhase, IntentPhase, ListingPhase, ListingState
@@ -30,15 +30,9 @@ class ListingIndex:
 
     def __init__(self, pool: asyncpg.Pool, load: Callable[[ListingId], Awaitable[ListingState | None]]) -> None:
         self._pool = pool
-        self._load = load
-        follower = StreamFollower(pool, CONSUMER, LISTING_SHARDS, self._states_of, self._write)
-        self.advanced = follower.advanced
-        self.follow = follower.follow
-        self.catch_up = follower.catch_up
-
-    async def _states_of(self, streams: Sequence[str]) -> list[ListingState]:
-        ids = [LISTINGS.subject(stream) for stream in streams if stream.startswith(LISTINGS.prefix)]
-        return [state for one in ids if (state := await self._load(ListingId(one))) is not None]
+        self.follower = StreamFollower(
+            pool, CONSUMER, LISTING_SHARDS, states_of(LISTINGS, load, ListingId), self._write
+        )
 
     async def _write(self, connection: Connection, states: list[ListingState]) -> None:
         await connection.executemany(_QUERIES["upsert_listing"], [_listing_values(state) for state in states])

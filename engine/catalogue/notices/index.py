@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 
 from engine.catalogue.notices.rows import NoticePage, NoticeRow, ObjectionRow
-from engine.journal.follower import Connection, StreamFollower
+from engine.journal.follower import Connection, StreamFollower, states_of
 from engine.journal.queries import load_queries
 from engine.journal.streams import NOTICES
 from engine.rules.publicity.answers import open_objections
@@ -32,15 +32,7 @@ class NoticeIndex:
 
     def __init__(self, pool: asyncpg.Pool, load: Callable[[NoticeId], Awaitable[NoticeState | None]]) -> None:
         self._pool = pool
-        self._load = load
-        follower = StreamFollower(pool, CONSUMER, NOTICE_SHARDS, self._states_of, self._write)
-        self.advanced = follower.advanced
-        self.follow = follower.follow
-        self.catch_up = follower.catch_up
-
-    async def _states_of(self, streams: Sequence[str]) -> list[NoticeState]:
-        ids = [NOTICES.subject(stream) for stream in streams if stream.startswith(NOTICES.prefix)]
-        return [state for one in ids if (state := await self._load(NoticeId(one))) is not None]
+        self.follower = StreamFollower(pool, CONSUMER, NOTICE_SHARDS, states_of(NOTICES, load, NoticeId), self._write)
 
     async def _write(self, connection: Connection, states: list[NoticeState]) -> None:
         await connection.executemany(_QUERIES["upsert_notice"], [_notice_values(state) for state in states])
