@@ -4,7 +4,7 @@ import test from "node:test";
 import { codePath } from "../../gateway/static/js/wall/code.js";
 import { mongolian } from "../../gateway/static/js/lib/mongolian.js";
 import {
-  DEALS_MOST, FRESH_MS, NOTICES_MOST, POLL_MS, QUIET_US, RETRY_MOST_MS, SESSIONS_MOST, STALE_MS, age, emptyWall, freshness, pageOf, pauseMs,
+  DEALS_MOST, FRESH_MS, NOTICES_MOST, POLL_MS, QUIET_US, RETRY_MOST_MS, SESSIONS_MOST, STALE_MS, age, biddingNow, emptyWall, freshness, pageOf, pauseMs,
   reduce, sessions, slide,
 } from "../../gateway/static/js/wall/state.js";
 
@@ -54,6 +54,17 @@ test("a live price counts when it is newer, and only for a session of the last a
   wall = reduce(wall, { t: "data", nowMs: 2, data: told({ sessions: [{ ...lot("a", 8), price: "800" }] }) });
   assert.equal(sessions(wall)[0].price, "800");
   assert.deepEqual(reduce(wall, { t: "data", nowMs: 3, data: told({}) }).prices, {});
+});
+
+test("what has not begun is listed, and not counted as bidding; the live line says when it has begun or ended", () => {
+  const phases = ["open", "limited", "paused", "interrupted", "scheduled"];
+  const given = phases.map((phase, n) => ({ ...lot(`s${n}`), phase }));
+  const wall = after({ t: "data", nowMs: 0, data: told({ sessions: given }) });
+  assert.equal(sessions(wall).length, 5);
+  assert.equal(biddingNow(wall), 4);
+  assert.equal(biddingNow(reduce(wall, { t: "rows", rows: rows({ ...lot("s4", 2), phase: "open" }) })), 5);
+  assert.equal(biddingNow(reduce(wall, { t: "rows", rows: rows({ ...lot("s0", 2), phase: "sold" }) })), 3);
+  assert.equal(biddingNow(emptyWall(page)), 0);
 });
 
 test("a lot named like a part of every object changes nothing", () => {

@@ -126,6 +126,11 @@ export function sessions(wall) {
   return (wall.data?.sessions ?? []).map((one) => ({ ...one, ...(wall.prices[one.lot] ?? {}) }));
 }
 
+/** How many sessions have begun and not ended, those that stand still included; the list has those to come too. */
+export function biddingNow(wall) {
+  return sessions(wall).filter(({ phase }) => ["open", "limited", "paused", "interrupted"].includes(phase)).length;
+}
+
 /** The part of a list that is shown in this turn. */
 export function pageOf(list, turn, size) {
   const pages = Math.max(1, Math.ceil(list.length / size));

@@ -4,7 +4,7 @@ import { html, nothing, svg } from "../../vendor/lit-html/lit-html.js";
 import { mongolian } from "../lib/mongolian.js";
 import { money } from "../lib/money.js";
 import { countdown, when } from "../lib/texts.js";
-import { DEALS_A_PAGE, SESSIONS_A_PAGE, age, freshness, pageOf, sessions, slide } from "./state.js";
+import { DEALS_A_PAGE, SESSIONS_A_PAGE, age, biddingNow, freshness, pageOf, sessions, slide } from "./state.js";
 import { codePath } from "./code.js";
 
 const DAYS_DRAWN_MOST = 60;
@@ -15,7 +15,7 @@ export function wallView(see) {
     <header class="wall__head">${headView(see)}</header>
     <section class="wall__notice" aria-label=${see.t("wall.notices")}>${noticeView(see)}</section>
     <section class="wall__side wall__sessions" aria-label=${see.t("wall.sessions")}>
-      <h2>${see.t("wall.sessions")} <small>${see.wall.data?.sessions.length ?? 0}</small></h2>
+      <h2>${see.t("wall.sessions")} <small>${biddingNow(see.wall)}</small></h2>
       ${sessionsView(see)}
     </section>
     <section class="wall__side wall__deals" aria-label=${see.t("wall.deals")}>
