@@ -36,6 +36,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "min_wal_size": "1GB",
     "max_wal_size": "4GB",
     "wal_init_zero": "off",
+    "bgwriter_delay": "20ms",
+    "bgwriter_lru_maxpages": "1000",
     "max_connections": "60",
     "synchronous_commit": "on",
     "fsync": "on",

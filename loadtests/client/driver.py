@@ -102,7 +102,6 @@ class Tally(msgspec.Struct):
 
 class _Ready(msgspec.Struct):
     ready: int
-    ids: str
 
 
 class _Joined(msgspec.Struct):
@@ -138,11 +137,9 @@ def compiled_client() -> Path | None:
 class LoadClient:
     """A running load client."""
 
-    def __init__(self, process: asyncio.subprocess.Process, connections: int, ids: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, connections: int) -> None:
         self._process = process
         self.connections = connections
-        self.ids = ids
-        """How every command id of this client begins."""
         self.pid = process.pid
         self.told = Tally()
 
@@ -171,13 +168,12 @@ class LoadClient:
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=ANSWER_MAX,
             )  # fmt: skip
             pin(process.pid, cores)
-            client = cls(process, len(connections), "")
+            client = cls(process, len(connections))
             try:
-                ready = msgspec.json.decode(await client._line(10 + len(connections) * 0.05), type=_Ready)
+                msgspec.json.decode(await client._line(10 + len(connections) * 0.05), type=_Ready)
             except BaseException:
                 await client.stop()
                 raise
-        client.ids = ready.ids
         return client
 
     async def closed(self, seconds: float, *, settle: float, some: range | None = None, log: Path | None = None) -> Run:

@@ -76,7 +76,7 @@ class Crowd:
     """All connections of this process and the bids they have in flight."""
 
     def __init__(self, first: int, step: int) -> None:
-        self.ids = str(uuid4())[:24]
+        self._ids = f"7{uuid4().hex[:3]}-8{uuid4().hex[:3]}-"
         self.links: list[Link] = []
         self.ladder: dict[str, Iterator[int]] = {}
         self.due_s: dict[bytes, float] = {}
@@ -89,7 +89,8 @@ class Crowd:
 
     def send_bid(self, link: Link, due_s: float) -> None:
         """Send the next bid of the lot's ladder."""
-        command_id = f"{self.ids}{next(self._numbers):012x}"
+        begun_ms = f"{time.time_ns() // 1_000_000:012x}"
+        command_id = f"{begun_ms[:8]}-{begun_ms[8:]}-{self._ids}{next(self._numbers):012x}"
         ladder = self.ladder.setdefault(link.lot, itertools.count(self._first, self._step))
         self.due_s[command_id.encode()] = due_s
         self.tally.count["sent"] += 1
@@ -260,7 +261,7 @@ async def main(port: int, path: Path, first: int, step: int) -> None:
         await loop.create_connection(lambda link=link: link, "127.0.0.1", port)  # type: ignore[misc]
         await link.opened
         crowd.links.append(link)
-    print(json.dumps({"ready": len(crowd.links), "ids": crowd.ids}), flush=True)
+    print(json.dumps({"ready": len(crowd.links)}), flush=True)
     while (line := await loop.run_in_executor(None, sys.stdin.readline)) not in ("", "quit\n"):
         print(json.dumps(await obey(crowd, line)), flush=True)
 

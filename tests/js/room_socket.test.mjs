@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { OPEN_WITHIN_MS, connect, liveUrls, randomUuid } from "../../gateway/static/js/room/socket.js";
+import { OPEN_WITHIN_MS, connect, liveUrls, timeOrderedUuid } from "../../gateway/static/js/room/socket.js";
 
 const WELCOME = JSON.stringify({ t: "welcome", v: 1, server_us: 1e15, user: true, retry_ms: 1000 });
 const URLS = ["ws://fast/live", "ws://page/live"];
@@ -172,8 +172,12 @@ test("addresses", () => {
   assert.equal(liveUrls({ live_port: 8081, live_public_url: "" }, { ...page, protocol: "http:" })[0], "ws://m.example:8081/live");
 });
 
-test("ids are UUIDs in lower case, with and without HTTPS", () => {
-  const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-  assert.match(randomUuid(globalThis.crypto), shape);
-  assert.match(randomUuid({ getRandomValues: (bytes) => globalThis.crypto.getRandomValues(bytes) }), shape);
+test("ids are UUIDs of version 7 in lower case that begin with the time", () => {
+  const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  const atMs = 1_764_383_145_000;
+  const made = Array.from({ length: 500 }, () => timeOrderedUuid(globalThis.crypto, atMs));
+  for (const id of made) assert.match(id, shape);
+  assert.equal(new Set(made).size, made.length);
+  assert.equal(Number.parseInt(made[0].slice(0, 13).replace("-", ""), 16), atMs);
+  assert.ok(made.every((id) => id < timeOrderedUuid(globalThis.crypto, atMs + 1)));
 });

@@ -5,6 +5,7 @@
 
 import { openBox, readOfficerKey, seal } from "../lib/envelope.js";
 import { parseAmount } from "../lib/money.js";
+import { timeOrderedUuid } from "./socket.js";
 
 const TRIES = 4;
 const PAUSE_MS = 800;
@@ -14,7 +15,7 @@ export function formatActs({ page, t, csrf, room, draft, say, kept, done, refusa
   let open = false;
 
   async function post(path, body) {
-    const wish = JSON.stringify({ id: crypto.randomUUID(), ...body });
+    const wish = JSON.stringify({ id: timeOrderedUuid(crypto, Date.now()), ...body });
     const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
     for (let attempt = 1; ; attempt += 1) {
       try {
