@@ -69,7 +69,7 @@ def bids(seq: int, stream: str, actors: list[str], new_id: Callable[[], bytes]) 
     return [
         Record(
             1, seq + i, 1, stream, seq + i, "lot.bid_accepted", 1, InstantUs(1_000_000 + seq + i), InstantUs(5), new_id(),
-            os.urandom(32), random.choice(actors), os.urandom(180), os.urandom(32), os.urandom(32), os.urandom(32),
+            os.urandom(32), random.choice(actors), b"{" + os.urandom(179), os.urandom(32), os.urandom(32), os.urandom(32),
         )
         for i in range(1, BATCH + 1)
     ]  # fmt: skip
