@@ -155,18 +155,21 @@ async def test_the_retry_of_an_accepted_bid_after_the_end_is_answered_accepted(d
 
 async def test_two_hundred_lots_that_end_in_the_same_instant(desk: Desk) -> None:
     now_us = desk.engine.clock.now_us()
-    closing = Closing(opens_at_us=InstantUs(now_us), closes_at_us=InstantUs(now_us + 1_500_000))
+    closing = Closing(opens_at_us=InstantUs(now_us), closes_at_us=InstantUs(now_us + 6_000_000))
     terms = Terms(closing=closing, increment=FixedIncrement(Amount(10)), start_price=Amount(100))
     subject = Subject(title_zh="测", title_en="T")
     lots = [f"n{number}" for number in range(200)]
     publish = PublishLot(terms=terms, subject=subject, seller_id=PartyId("s"))
     await asyncio.gather(*(desk.say(lot, publish) for lot in lots))
     await asyncio.gather(*(desk.say(lot, AdmitBidder(bidder_id=PartyId("A"))) for lot in lots))
-    await asyncio.gather(*(desk.bid(lot, "A", 100) for lot in lots))
+    receipts = await asyncio.gather(*(desk.bid(lot, "A", 100) for lot in lots))
+    assert {receipt.code for receipt in receipts} == {None}, (
+        "on a slow machine they may come after the end: not what is asked here"
+    )
     while any(not state.phase.is_final for state in desk.engine.lots()):
         await asyncio.sleep(0.02)
     states = [desk.engine.state(LotId(lot)) for lot in lots]
-    assert {state.ended_at_us for state in states if state} == {now_us + 1_500_000}
+    assert {state.ended_at_us for state in states if state} == {now_us + 6_000_000}
     assert {state.phase for state in states if state} == {Phase.SOLD}
 
 
