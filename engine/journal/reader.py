@@ -66,7 +66,7 @@ class Reader:
     async def commands_of(self, actor: str, before_us: int, limit: int, stream: str = "") -> list[Record]:
         """Return what a party did, newest first, before an instant; with `stream` only there and in its group (`stream.N`)."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(QUERIES["skip_pages"])
+            await connection.execute(QUERIES["never_the_whole_log"])
             rows = await connection.fetch(QUERIES["commands_of_actor"], actor, before_us, min(limit, PAGE_MAX), stream)
         return [self.record(row) for row in rows]
 

@@ -84,7 +84,7 @@ async def test_pages_that_cannot_have_somebodys_acts_are_not_read(filled: tuple[
 
     async def read_of(actor: str) -> tuple[int, str]:
         async with connection.transaction():
-            await connection.execute(QUERIES["skip_pages"])
+            await connection.execute(QUERIES["never_the_whole_log"])
             plan = await connection.fetch(
                 "EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) " + QUERIES["commands_of_actor"], actor, 2**60, 100, ""
             )

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { OPEN_WITHIN_MS, connect, liveUrls, timeOrderedUuid } from "../../gateway/static/js/room/socket.js";
+import { timeOrderedUuid } from "../../gateway/static/js/lib/ids.js";
+import { OPEN_WITHIN_MS, connect, liveUrls } from "../../gateway/static/js/room/socket.js";
 
 const WELCOME = JSON.stringify({ t: "welcome", v: 1, server_us: 1e15, user: true, retry_ms: 1000 });
 const URLS = ["ws://fast/live", "ws://page/live"];

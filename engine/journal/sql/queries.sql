@@ -143,7 +143,7 @@ SELECT * FROM event WHERE stream = $1 AND stream_seq = $2;
 -- Digests for a lot's public chain.
 SELECT content FROM event WHERE stream = $1 ORDER BY stream_seq LIMIT $2;
 
--- name: skip_pages
+-- name: never_the_whole_log
 -- For the next statement of the transaction: PostgreSQL believes that an index over whose the pages are helps only where somebody's
 -- rows lie together, and reads the whole log instead (docs/adr/0025).
 SET LOCAL enable_seqscan = off;

@@ -4,8 +4,8 @@
  */
 
 import { openBox, readOfficerKey, seal } from "../lib/envelope.js";
+import { timeOrderedUuid } from "../lib/ids.js";
 import { parseAmount } from "../lib/money.js";
-import { timeOrderedUuid } from "./socket.js";
 
 const TRIES = 4;
 const PAUSE_MS = 800;

@@ -3,6 +3,7 @@
  * that one cannot be reached, and remembers which one worked.
  */
 
+import { timeOrderedUuid } from "../lib/ids.js";
 import { RoomSession } from "./session.js";
 
 export const OPEN_WITHIN_MS = 4_000;
@@ -60,16 +61,6 @@ export function browserWorld() {
       globalThis.document.addEventListener("visibilitychange", () => globalThis.document.hidden || work());
     },
   };
-}
-
-/** A UUID that begins with the time (RFC 9562, version 7), so that the log finds its place at once; also on pages without HTTPS. */
-export function timeOrderedUuid(crypto, wallMs) {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  for (let index = 5, rest = wallMs; index >= 0; index -= 1, rest = Math.floor(rest / 256)) bytes[index] = rest % 256;
-  bytes[6] = (bytes[6] & 0x0f) | 0x70;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join("-");
 }
 
 class Line {
